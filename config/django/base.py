@@ -1,0 +1,100 @@
+"""Django's own settings, with defaults for the embedded profile on a developer's machine.
+
+https://docs.djangoproject.com/en/5.2/ref/settings/
+"""
+
+from config.env import BASE_DIR, VAR_DIR, env  # noqa: F401  VAR_DIR is a setting too: the embedded app reads it
+
+DEBUG = env.bool("DJANGO_DEBUG", default=True)
+
+# Production refuses to start without its own.
+SECRET_KEY = env.str("SECRET_KEY", default="not-a-secret-only-for-the-embedded-profile-on-one-machine-xxxxxxxx")
+
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+
+#: Scheme and host that links in e-mails start with: an e-mail is written where no request is at hand.
+APP_BASE_URL = env.str("APP_BASE_URL", default="http://localhost:8000").rstrip("/")
+
+#: How many proxies in front of us write ``X-Forwarded-For``; 0 means that the header is not believed.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+DJANGO_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    # Before staticfiles, so that `runserver` serves files the way production does.
+    # https://whitenoise.readthedocs.io/en/stable/django.html#using-whitenoise-in-development
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+THIRD_PARTY_APPS = ["django_celery_beat", "django_structlog"]
+LOCAL_APPS = [
+    "styleguide_example.common",
+    "styleguide_example.emails",
+    "styleguide_example.users",
+    "styleguide_example.tasks",
+]
+#: Mail catcher, mailbox page, embedded broker and demo: production does not install them.
+DEVELOPMENT_APPS = ["styleguide_example.embedded"]
+
+INSTALLED_APPS = DJANGO_APPS + THIRD_PARTY_APPS + LOCAL_APPS + DEVELOPMENT_APPS
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_USER_MODEL = "users.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "users:sign-in"
+LOGIN_REDIRECT_URL = "users:onboarding"
+LOGOUT_REDIRECT_URL = "users:landing"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Without a manifest in development: nobody has to run collectstatic to see a page.
+WHITENOISE_USE_FINDERS = DEBUG
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+from config.settings.celery import *  # noqa: E402, F403  settings modules compose by star, Django reads the names
+from config.settings.database import *  # noqa: E402, F403
+from config.settings.email_sending import *  # noqa: E402, F403
+from config.settings.logging import *  # noqa: E402, F403
+from config.settings.sign_up import *  # noqa: E402, F403

@@ -1,0 +1,41 @@
+"""Production: nothing has a default that must be a decision, and nothing for developers is installed.
+
+https://docs.djangoproject.com/en/5.2/howto/deployment/checklist/
+"""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.env import env
+
+REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "APP_BASE_URL", "DATABASE_URL", "CELERY_BROKER_URL", "EMAIL_URL")
+_missing = [name for name in REQUIRED if not env.str(name, default="")]
+if _missing:
+    raise ImproperlyConfigured(
+        f"Production needs {', '.join(_missing)} in the environment. .env.example says what each is for."
+    )
+
+from config.django.base import *  # noqa: E402, F403  refuse first, then read the rest
+from config.django.base import APP_BASE_URL, DEVELOPMENT_APPS, INSTALLED_APPS  # noqa: E402
+
+DEBUG = False
+INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in DEVELOPMENT_APPS]
+
+CSRF_TRUSTED_ORIGINS = [APP_BASE_URL]
+
+# https://docs.djangoproject.com/en/5.2/topics/security/#ssl-https
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+# Only when a proxy of yours sets or removes this header on every request, else a client could forge it.
+if env.bool("SECURE_PROXY_SSL_HEADER", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+
+# https://whitenoise.readthedocs.io/en/stable/django.html#add-compression-and-caching-support
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = False

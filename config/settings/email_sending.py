@@ -1,0 +1,55 @@
+"""Sending e-mail: the server, the patience, and what to do when nobody can know.
+
+https://docs.djangoproject.com/en/5.2/topics/email/
+"""
+
+from config.env import env
+
+# https://django-environ.readthedocs.io/en/latest/types.html#environ-env-email-url
+_server = env.email("EMAIL_URL", default="smtp://127.0.0.1:1025")
+EMAIL_BACKEND = _server["EMAIL_BACKEND"]
+if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
+    # The same, but it says how far the conversation came when it failed.
+    EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
+EMAIL_HOST = _server["EMAIL_HOST"]
+EMAIL_PORT = _server["EMAIL_PORT"]
+EMAIL_HOST_USER = _server["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = _server["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = _server.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = _server.get("EMAIL_USE_SSL", False)
+#: Seconds for each answer of the server. RFC 5321 4.5.3.2 would allow minutes; a worker has better things to do.
+EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=15)
+
+#: Sender where an e-mail names none.
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Styleguide Example <hello@example.com>")
+
+# -- Kept connections --------------------------------------------------------------------------------------------------
+EMAIL_CONNECTION_MAX_AGE_SECONDS = env.int("EMAIL_CONNECTION_MAX_AGE_SECONDS", default=300)
+EMAIL_CONNECTION_MAX_MESSAGES = env.int("EMAIL_CONNECTION_MAX_MESSAGES", default=100)
+
+# -- Attempts ----------------------------------------------------------------------------------------------------------
+#: How long a worker may hold an e-mail. Longer than the hard time limit of its task.
+EMAIL_SENDING_LEASE_SECONDS = env.int("EMAIL_SENDING_LEASE_SECONDS", default=120)
+EMAIL_SENDING_MAX_ATTEMPTS = env.int("EMAIL_SENDING_MAX_ATTEMPTS", default=10)
+#: No attempt is begun when an e-mail was asked for longer ago than this.
+EMAIL_SENDING_MAX_AGE_SECONDS = env.int("EMAIL_SENDING_MAX_AGE_SECONDS", default=60 * 60 * 48)
+#: Before attempt n + 1 passes a random time between 0 and min(maximum, base * 2 ** (n - 1)) seconds (full jitter).
+EMAIL_SENDING_BACKOFF_SECONDS = env.int("EMAIL_SENDING_BACKOFF_SECONDS", default=30)
+EMAIL_SENDING_BACKOFF_MAX_SECONDS = env.int("EMAIL_SENDING_BACKOFF_MAX_SECONDS", default=60 * 60)
+#: A due e-mail that nobody claimed is woken again after this time: its message was lost, or waits in a long queue.
+EMAIL_SENDING_WAKE_AGAIN_SECONDS = env.int("EMAIL_SENDING_WAKE_AGAIN_SECONDS", default=30)
+#: How many e-mails one sweep wakes, at the most.
+EMAIL_SENDING_SWEEP_LIMIT = env.int("EMAIL_SENDING_SWEEP_LIMIT", default=1000)
+#: When a worker dies, or the server falls silent, between the end of the message and the answer, nobody can know whether
+#: it was taken. "resend": may arrive twice, with one Message-ID. "hold": ends in FAILED, for a person to decide.
+EMAIL_SENDING_UNKNOWN_OUTCOME = env.str("EMAIL_SENDING_UNKNOWN_OUTCOME", default="resend")
+
+# -- Limits and clean-up -----------------------------------------------------------------------------------------------
+EMAIL_ATTACHMENTS_MAX_BYTES = env.int("EMAIL_ATTACHMENTS_MAX_BYTES", default=10 * 1024 * 1024)
+EMAIL_KEEP_ENDED_DAYS = env.int("EMAIL_KEEP_ENDED_DAYS", default=90)
+EMAIL_KEEP_FAILED_DAYS = env.int("EMAIL_KEEP_FAILED_DAYS", default=365)
+
+# -- Faults on purpose, for demonstrations and tests; the deploy check refuses them ------------------------------------
+EMAIL_SENDING_FAILURE_TRIGGER = env.bool("EMAIL_SENDING_FAILURE_TRIGGER", default=False)
+#: Between 0 and 1: which share of the attempts fails for a while.
+EMAIL_SENDING_FAILURE_RATE = env.float("EMAIL_SENDING_FAILURE_RATE", default=0.2)

@@ -1,0 +1,108 @@
+"""The base class of every task: its message is a wake-up call for a committed row, and may get lost.
+
+So a broker that is down must neither fail nor delay the person who committed the row: the sweep finds the row.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import structlog
+from celery.canvas import Signature
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore
+from celery.result import AsyncResult
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from styleguide_example.core.enums import Priority, broker_priority
+
+logger = structlog.get_logger(__name__)
+
+#: After a publish failed, this process does not try again for so long: the second e-mail of a request, and the next
+#: request, do not wait for the same broker.
+BROKER_PAUSE_SECONDS = 5
+#: A retry further away than this stays in the database, and the sweep wakes it. Redis delivers a message again when its ETA
+#: is beyond the visibility time-out: https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
+ETA_MAX_SECONDS = 60
+
+
+class _Pause:
+    """Until when this process leaves the broker alone, on the monotonic clock."""
+
+    until = 0.0
+
+
+class WakeUpTask(DjangoTask):
+    """A Celery task in the words of this project.
+
+    Priorities are :class:`~styleguide_example.core.enums.Priority` everywhere, and become the broker's number here.
+    """
+
+    abstract = True
+    priority: int | None = Priority.NORMAL
+
+    def apply_async(  # type: ignore[override]  # the stub lists thirty keywords that only pass through
+        self,
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        priority: int | None = None,
+        **options: Any,
+    ) -> AsyncResult[Any]:
+        """Publish now. Raises ``kombu.exceptions.OperationalError`` when the broker does not take it in half a second."""
+        named = self.priority if priority is None else priority
+        number = broker_priority(int(Priority.NORMAL if named is None else named), broker_url=self.app.conf.broker_url)
+        return super().apply_async(args, kwargs, priority=number, **options)
+
+    def apply_async_on_commit(  # type: ignore[override]
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> None:
+        """Wake a worker once the transaction is committed; nothing happens when it is rolled back."""
+        transaction.on_commit(partial(self.wake, args, kwargs, **options))
+
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+        """:meth:`apply_async_on_commit` in the short form."""
+        self.apply_async_on_commit(args, kwargs)
+
+    def wake(
+        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool:
+        """Publish, and return whether the broker took it. Never raises for a broker that is away, and never waits long.
+
+        Only for a message that repeats what a committed row already says.
+        """
+        if time.monotonic() < _Pause.until:
+            return False
+        try:
+            self.apply_async(args, kwargs, **options)
+        except OperationalError as error:
+            _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
+            logger.warning("wake_up_not_sent", task=self.name, error=str(error), next="the sweep finds the row")
+            return False
+        return True
+
+    def retry(self, *args: Any, exc: Exception | None = None, eta: datetime | None = None, **options: Any) -> Any:
+        """Ask to be woken for the next attempt, at the time that the row already holds.
+
+        An error that carries ``retry_at`` was recorded in the row. Any other (the database was away) is retried by the
+        policy in the task's decorator.
+        """
+        retry_at: datetime | None = getattr(exc, "retry_at", None)
+        if retry_at is None or self.request.called_directly:
+            return super().retry(*args, exc=exc, eta=eta, **options)
+        if (retry_at - timezone.now()).total_seconds() > ETA_MAX_SECONDS:
+            raise Ignore(f"The next attempt is due at {retry_at:%Y-%m-%d %H:%M:%S}; the sweep wakes it.")
+        options.pop("countdown", None)
+        return super().retry(*args, exc=exc, eta=retry_at, **options)
+
+    def signature_from_request(self, *args: Any, **options: Any) -> Signature[Any]:
+        """Celery repeats the broker's number in a retry: turn it back into ours, so that it is not mapped twice."""
+        signature = super().signature_from_request(*args, **options)
+        number = signature.options.get("priority")
+        if number is not None:
+            signature.options["priority"] = broker_priority(number, broker_url=self.app.conf.broker_url)
+        return signature

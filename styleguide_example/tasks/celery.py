@@ -1,0 +1,37 @@
+"""The Celery app: ``celery -A styleguide_example.tasks.celery worker``.
+
+https://docs.celeryq.dev/en/stable/django/first-steps-with-django.html
+"""
+
+import logging.config
+import os
+from typing import Any
+
+from celery import Celery, signals
+from django.conf import settings
+from django.db import close_old_connections
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.base")
+
+app = Celery("styleguide_example", task_cls="styleguide_example.common.wakeups:WakeUpTask")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+# Brings the request id from the message's headers into every line that the task logs.
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@signals.setup_logging.connect
+def setup_logging(**_: Any) -> None:
+    """Celery would configure logging its own way; connecting a receiver leaves it to the settings."""
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.task_prerun.connect
+def connections_check(**_: Any) -> None:
+    """Before a task, drop a database connection that broke or grew too old since the last one.
+
+    ``CELERY_DB_REUSE_MAX`` keeps connections over tasks but does not look at them: without this a worker whose database
+    was restarted would fail task after task.
+    """
+    close_old_connections()

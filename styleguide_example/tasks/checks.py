@@ -1,0 +1,45 @@
+"""System checks: a setting that nobody reads is a mistake that nobody notices."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+from celery.app.defaults import NAMESPACES, flatten
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+#: Read by Celery's Django fix-up, though not among its defaults.
+_READ_ELSEWHERE = {"CELERY_DB_REUSE_MAX"}
+
+
+@register
+def celery_settings_are_read(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Refuse a ``CELERY_*`` setting that Celery does not know, and name the nearest that it does."""
+    known = {f"CELERY_{name.upper()}" for name, _option in flatten(NAMESPACES)} | _READ_ELSEWHERE
+    return [_unknown(name, known) for name in dir(settings) if name.startswith("CELERY_") and name not in known]
+
+
+@register
+def time_limits_fit_into_the_lease(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """A worker that is alive must not lose its row: soft limit < hard limit < lease."""
+    soft, hard = settings.CELERY_TASK_SOFT_TIME_LIMIT, settings.CELERY_TASK_TIME_LIMIT
+    lease = settings.EMAIL_SENDING_LEASE_SECONDS
+    if soft < hard < lease:
+        return []
+    return [
+        Error(
+            f"Time limits do not fit: soft {soft} s, hard {hard} s, lease {lease} s.",
+            hint="CELERY_TASK_SOFT_TIME_LIMIT_SECONDS < CELERY_TASK_TIME_LIMIT_SECONDS < EMAIL_SENDING_LEASE_SECONDS.",
+            id="tasks.E002",
+        )
+    ]
+
+
+def _unknown(name: str, known: set[str]) -> Error:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return Error(
+        f"{name} is not a setting that Celery reads.",
+        hint=f"Did you mean {nearest[0]}?" if nearest else "Remove it.",
+        id="tasks.E001",
+    )
