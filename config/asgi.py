@@ -1,4 +1,7 @@
-"""For servers that speak ASGI: https://docs.djangoproject.com/en/5.2/howto/deployment/asgi/"""
+"""For servers that speak ASGI.
+
+https://docs.djangoproject.com/en/5.2/howto/deployment/asgi/
+"""
 
 import os
 

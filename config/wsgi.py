@@ -1,4 +1,7 @@
-"""The web server's door: https://docs.djangoproject.com/en/5.2/howto/deployment/wsgi/gunicorn/"""
+"""The web server's door.
+
+https://docs.djangoproject.com/en/5.2/howto/deployment/wsgi/gunicorn/
+"""
 
 import os
 

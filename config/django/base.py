@@ -3,7 +3,13 @@
 https://docs.djangoproject.com/en/5.2/ref/settings/
 """
 
+import django_stubs_ext
+
 from config.env import BASE_DIR, VAR_DIR, env  # noqa: F401  VAR_DIR is a setting too: the embedded app reads it
+
+# `ModelAdmin[User]` and the like work at run time too.
+# https://github.com/typeddjango/django-stubs/tree/master/ext
+django_stubs_ext.monkeypatch()
 
 DEBUG = env.bool("DJANGO_DEBUG", default=True)
 

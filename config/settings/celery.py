@@ -9,6 +9,8 @@ from styleguide_example.core.enums import HIGHEST_BROKER_PRIORITY
 # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=f"redis+socket://{VAR_DIR / 'broker.sock'}")
 
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_TASK_DEFAULT_QUEUE", default="celery")
+
 # -- The wake-up message: small, readable, and never worth waiting for -------------------------------------------------
 # https://docs.celeryq.dev/en/stable/userguide/security.html#serializers
 CELERY_TASK_SERIALIZER = "json"
@@ -16,7 +18,9 @@ CELERY_ACCEPT_CONTENT = ["json"]
 
 # A person waits behind a publish, so it may take half a second and is not repeated: the sweep finds the row anyway.
 # https://docs.celeryq.dev/en/stable/userguide/calling.html#message-sending-retry
-CELERY_TASK_PUBLISH_RETRY = True  # with no retries in the policy; without the policy kombu sleeps 2 s before it gives up
+CELERY_TASK_PUBLISH_RETRY = (
+    True  # with no retries in the policy; without the policy kombu sleeps 2 s before it gives up
+)
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 CELERY_BROKER_CONNECTION_TIMEOUT = 0.5  # seconds
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -52,8 +56,8 @@ else:
     CELERY_TASK_QUEUE_MAX_PRIORITY = HIGHEST_BROKER_PRIORITY
 
 # -- The worker --------------------------------------------------------------------------------------------------------
-# Acknowledged before the work: the row, its lease and the sweep bring back what a killed worker left. Acknowledged after
-# it, a task that kills its worker would be delivered again for ever.
+# Acknowledged before the work: the row, its lease and the sweep bring back what a killed worker left. Acknowledged
+# after it, a task that kills its worker would be delivered again for ever.
 CELERY_TASK_ACKS_LATE = False
 # For the same reason a message is never put back when a process of the pool dies.
 CELERY_TASK_REJECT_ON_WORKER_LOST = False

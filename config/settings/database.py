@@ -10,6 +10,9 @@ from config.env import VAR_DIR, env
 _url = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
 _database: dict[str, Any] = env.db_url_config(_url)
 
+# SQLite makes the file, not the folder, and the first command of a new clone is `migrate`.
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Django's defaults lose most writes when eight processes write at once ("database is locked"), these lose none:
     # https://docs.djangoproject.com/en/5.2/ref/databases/#database-is-locked-errors
@@ -20,7 +23,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,  # seconds
     }
     # One file, so that a worker process that a test starts sees the same database.
-    _database["TEST"] = {"NAME": str(VAR_DIR / f"test-{env.str('TEST_RUN', default='one')}.sqlite3")}
+    _database["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
 else:
     _database["OPTIONS"] = {"connect_timeout": 5, **_database.get("OPTIONS", {})}  # seconds
 

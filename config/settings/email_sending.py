@@ -40,8 +40,9 @@ EMAIL_SENDING_BACKOFF_MAX_SECONDS = env.int("EMAIL_SENDING_BACKOFF_MAX_SECONDS",
 EMAIL_SENDING_WAKE_AGAIN_SECONDS = env.int("EMAIL_SENDING_WAKE_AGAIN_SECONDS", default=30)
 #: How many e-mails one sweep wakes, at the most.
 EMAIL_SENDING_SWEEP_LIMIT = env.int("EMAIL_SENDING_SWEEP_LIMIT", default=1000)
-#: When a worker dies, or the server falls silent, between the end of the message and the answer, nobody can know whether
-#: it was taken. "resend": may arrive twice, with one Message-ID. "hold": ends in FAILED, for a person to decide.
+#: When a worker dies, or the server falls silent, between the end of the message and the answer, nobody can know
+#: whether it was taken. "resend": may arrive twice, with one Message-ID. "hold": ends in FAILED, for a person to
+#: decide.
 EMAIL_SENDING_UNKNOWN_OUTCOME = env.str("EMAIL_SENDING_UNKNOWN_OUTCOME", default="resend")
 
 # -- Limits and clean-up -----------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """Who works on a row, and until when: claim, extend, record, release. Knows no domain.
 
-A lease is three columns of the row itself, so taking it is one conditional ``UPDATE`` and its row count is the answer: right
-on SQLite and PostgreSQL alike, with no lock that could outlive a crash. The token fences: whoever lost the lease changes
-nothing any more, however late it comes (https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
+A lease is three columns of the row itself, so taking it is one conditional ``UPDATE`` and its row count is the answer:
+right on SQLite and PostgreSQL alike, with no lock that could outlive a crash. The token fences: whoever lost the lease
+changes nothing any more, however late it comes
+(https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
 
 *One clock.* Due times and leases are compared with the database's clock, because the clocks of two workers differ.
 
-Every function takes a queryset of a :class:`~styleguide_example.common.models.LeasedModel` and one call is one statement.
+Every function takes a queryset of a :class:`~styleguide_example.common.models.LeasedModel` and one call is one
+statement.
 """
 
 import uuid

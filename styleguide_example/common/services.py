@@ -11,8 +11,8 @@ M = TypeVar("M", bound=models.Model)
 def model_update(*, instance: M, fields: Sequence[str], data: Mapping[str, Any]) -> tuple[M, bool]:
     """Set those ``fields`` that ``data`` names, validate, and save them alone.
 
-    Returns the instance and whether anything changed; nothing is written when nothing did. Not for a change that depends
-    on the row's state: use a conditional ``update()`` there.
+    Returns the instance and whether anything changed; nothing is written when nothing did. Not for a change that
+    depends on the row's state: use a conditional ``update()`` there.
 
     Raises:
         django.core.exceptions.ValidationError: when the instance would not be valid.

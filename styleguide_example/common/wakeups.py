@@ -5,7 +5,7 @@ So a broker that is down must neither fail nor delay the person who committed th
 
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,12 @@ logger = structlog.get_logger(__name__)
 #: After a publish failed, this process does not try again for so long: the second e-mail of a request, and the next
 #: request, do not wait for the same broker.
 BROKER_PAUSE_SECONDS = 5
-#: A retry further away than this stays in the database, and the sweep wakes it. Redis delivers a message again when its ETA
-#: is beyond the visibility time-out: https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
+#: A retry further away than this stays in the database, and the sweep wakes it. Redis delivers a message again when its
+#: ETA is beyond the visibility time-out:
+#: https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/redis.html
 ETA_MAX_SECONDS = 60
+#: The due time is compared with the database's clock, the ETA with the worker's.
+CLOCK_TOLERANCE = timedelta(milliseconds=200)
 
 
 class _Pause:
@@ -36,14 +39,20 @@ class _Pause:
     until = 0.0
 
 
-class WakeUpTask(DjangoTask):
+def broker_pause_end() -> None:
+    """Try the broker again at the next wake-up, however short ago it failed."""
+    _Pause.until = 0.0
+
+
+class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub only
     """A Celery task in the words of this project.
 
-    Priorities are :class:`~styleguide_example.core.enums.Priority` everywhere, and become the broker's number here.
+    Priorities are :class:`~styleguide_example.core.enums.Priority` everywhere, and become the broker's number here. A
+    task names its own in the decorator: ``default_priority=`` (Celery's ``priority`` attribute ends with Celery 6).
     """
 
     abstract = True
-    priority: int | None = Priority.NORMAL
+    default_priority = Priority.NORMAL
 
     def apply_async(  # type: ignore[override]  # the stub lists thirty keywords that only pass through
         self,
@@ -53,10 +62,14 @@ class WakeUpTask(DjangoTask):
         priority: int | None = None,
         **options: Any,
     ) -> AsyncResult[Any]:
-        """Publish now. Raises ``kombu.exceptions.OperationalError`` when the broker does not take it in half a second."""
-        named = self.priority if priority is None else priority
-        number = broker_priority(int(Priority.NORMAL if named is None else named), broker_url=self.app.conf.broker_url)
-        return super().apply_async(args, kwargs, priority=number, **options)
+        """Publish now.
+
+        Raises:
+            kombu.exceptions.OperationalError: when the broker does not take it within half a second.
+        """
+        named = self.default_priority if priority is None else priority
+        number = broker_priority(named, broker_url=self.app.conf.broker_url)
+        return super().apply_async(tuple(args or ()), dict(kwargs or {}), priority=number, **options)
 
     def apply_async_on_commit(  # type: ignore[override]
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -64,13 +77,11 @@ class WakeUpTask(DjangoTask):
         """Wake a worker once the transaction is committed; nothing happens when it is rolled back."""
         transaction.on_commit(partial(self.wake, args, kwargs, **options))
 
-    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:
+    def delay_on_commit(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]  # there is no result yet
         """:meth:`apply_async_on_commit` in the short form."""
         self.apply_async_on_commit(args, kwargs)
 
-    def wake(
-        self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
-    ) -> bool:
+    def wake(self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any) -> bool:
         """Publish, and return whether the broker took it. Never raises for a broker that is away, and never waits long.
 
         Only for a message that repeats what a committed row already says.
@@ -85,7 +96,9 @@ class WakeUpTask(DjangoTask):
             return False
         return True
 
-    def retry(self, *args: Any, exc: Exception | None = None, eta: datetime | None = None, **options: Any) -> Any:
+    def retry(  # type: ignore[override]  # the stub's positional order; Celery itself calls it by name
+        self, *, exc: Exception | None = None, eta: datetime | None = None, **options: Any
+    ) -> Any:
         """Ask to be woken for the next attempt, at the time that the row already holds.
 
         An error that carries ``retry_at`` was recorded in the row. Any other (the database was away) is retried by the
@@ -93,11 +106,11 @@ class WakeUpTask(DjangoTask):
         """
         retry_at: datetime | None = getattr(exc, "retry_at", None)
         if retry_at is None or self.request.called_directly:
-            return super().retry(*args, exc=exc, eta=eta, **options)
+            return super().retry(exc=exc, eta=eta, **options)
         if (retry_at - timezone.now()).total_seconds() > ETA_MAX_SECONDS:
             raise Ignore(f"The next attempt is due at {retry_at:%Y-%m-%d %H:%M:%S}; the sweep wakes it.")
         options.pop("countdown", None)
-        return super().retry(*args, exc=exc, eta=retry_at, **options)
+        return super().retry(exc=exc, eta=retry_at + CLOCK_TOLERANCE, **options)
 
     def signature_from_request(self, *args: Any, **options: Any) -> Signature[Any]:
         """Celery repeats the broker's number in a retry: turn it back into ours, so that it is not mapped twice."""

@@ -5,8 +5,9 @@ from collections.abc import MutableMapping
 from typing import Any
 
 _MASKS = (
-    # An address, plain or percent-encoded. Masked whole: the domain alone can name a person.
-    (re.compile(r"[\w.+!#$&'*/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)*", re.IGNORECASE), "[address]"),
+    # An address, plain or percent-encoded. Masked whole: the domain alone can name a person. A domain has a dot; without
+    # one it is a worker's name (celery@host).
+    (re.compile(r"[\w.+!#$&'*/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE), "[address]"),
     # The path of a signed link: /confirm/<user>/<token>/
     (re.compile(r"(/confirm/)[^\s\"'?]+"), r"\1[token]"),
     # The password in a URL: redis://:secret@host, amqp://user:secret@host. After the first mask only hosts without a

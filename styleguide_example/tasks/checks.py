@@ -16,7 +16,8 @@ _READ_ELSEWHERE = {"CELERY_DB_REUSE_MAX"}
 @register
 def celery_settings_are_read(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Refuse a ``CELERY_*`` setting that Celery does not know, and name the nearest that it does."""
-    known = {f"CELERY_{name.upper()}" for name, _option in flatten(NAMESPACES)} | _READ_ELSEWHERE
+    options: Any = flatten(NAMESPACES)  # pairs; the stub says otherwise
+    known = {f"CELERY_{name.upper()}" for name, _option in options} | _READ_ELSEWHERE
     return [_unknown(name, known) for name in dir(settings) if name.startswith("CELERY_") and name not in known]
 
 

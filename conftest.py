@@ -1,0 +1,69 @@
+"""Fixtures for every app: a real broker, a scriptable mail server, real worker processes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from pytest_django import Settings
+
+from styleguide_example.common import wakeups
+from styleguide_example.common.tests.processes import Broker, Queue, Worker
+from styleguide_example.emails import connections
+from styleguide_example.emails.tests.smtp_server import SMTPServer
+from styleguide_example.tasks.celery import app as celery_app
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """The broker of ``CELERY_BROKER_URL``; without one, the embedded broker in this run's directory."""
+    with Broker(url=django_settings.CELERY_BROKER_URL, directory=Path(django_settings.VAR_DIR)) as running:
+        yield running
+
+
+@pytest.fixture
+def queue(broker: Broker) -> Iterator[Queue]:
+    """What lies in the broker, empty at the start."""
+    messages = Queue(celery_app)
+    messages.purge()
+    wakeups.broker_pause_end()
+    yield messages
+    messages.purge()
+
+
+@pytest.fixture
+def smtp(settings: Settings) -> Iterator[SMTPServer]:
+    """The mail server that this process sends to."""
+    with SMTPServer() as server:
+        # Django's test runner put a list in the place of the mail server; here real sockets are wanted.
+        settings.EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
+        settings.EMAIL_PORT = server.port
+        connections.connection_forget()
+        yield server
+        connections.connection_close()
+
+
+@pytest.fixture
+def worker(transactional_db: None, queue: Queue, smtp: SMTPServer) -> Iterator[Worker]:
+    """A real worker process on the test's database, broker and mail server; it starts with ``worker.start()``."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.django.test",
+        "DATABASE_URL": database_url(),
+        "EMAIL_URL": f"smtp://127.0.0.1:{smtp.port}",
+    }
+    running = Worker(environment)
+    yield running
+    running.stop()
+
+
+def database_url() -> str:
+    """Where the test's database is, for another process."""
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    password = f":{values['PASSWORD']}" if values["PASSWORD"] else ""
+    host = str(values["HOST"]).replace("/", "%2F")
+    return f"postgres://{values['USER']}{password}@{host}:{values['PORT'] or 5432}/{values['NAME']}"

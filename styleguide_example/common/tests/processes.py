@@ -1,0 +1,172 @@
+"""Real processes for tests: a broker and workers, started when asked, gone when the test is."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+from celery import Celery
+
+from styleguide_example.embedded.broker import broker_command, broker_directory, broker_socket
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Process:
+    """A child in a process group of its own, whose output is read as it comes."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._popen = subprocess.Popen(  # noqa: S603  the command is a test's own
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def wait_for_line(self, text: str, timeout: float = 30) -> None:
+        """Return when a line with ``text`` was printed."""
+        with self._changed:
+            found = self._changed.wait_for(
+                lambda: any(text in line for line in self.lines) or self._popen.poll() is not None, timeout
+            )
+        assert found, f"no {text!r} after {timeout} s in:\n{self.output}"
+        assert any(text in line for line in self.lines), f"ended without {text!r}:\n{self.output}"
+
+    def children(self) -> list[psutil.Process]:
+        """The processes of the pool."""
+        children: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
+        return children
+
+    def kill_group(self) -> None:
+        """SIGKILL for all of it at once, as when the machine loses power."""
+        self._signal_group(signal.SIGKILL)
+        self._popen.wait()
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL for what is left after ten seconds."""
+        self._signal_group(signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._popen.wait(10)
+        self.kill_group()
+        self._reader.join(5)
+        if self._popen.stdout is not None:
+            self._popen.stdout.close()
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+    def _read(self) -> None:
+        assert self._popen.stdout is not None
+        with contextlib.suppress(ValueError):
+            for line in self._popen.stdout:
+                with self._changed:
+                    self.lines.append(line)
+                    self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Worker:
+    """``celery worker`` processes that share an environment."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.processes: list[Process] = []
+
+    def start(self, *, concurrency: int = 1, **settings: object) -> Process:
+        """Start one and return when it is ready. ``settings`` are environment variables."""
+        command = [sys.executable, "-m", "celery", "-A", "styleguide_example.tasks.celery", "worker"]
+        command += [
+            f"--concurrency={concurrency}",
+            f"--hostname=test{len(self.processes)}@localhost",
+            "--without-gossip",
+        ]
+        command += ["--without-mingle"]
+        process = Process(command, {**self.environment, **{name: str(value) for name, value in settings.items()}})
+        self.processes.append(process)
+        process.wait_for_line("ready.")
+        return process
+
+    def stop(self) -> None:
+        """Stop all of them."""
+        for process in self.processes:
+            process.stop()
+
+
+class Broker:
+    """The embedded broker, or the one of ``CELERY_BROKER_URL``, which is somebody else's to start."""
+
+    def __init__(self, *, url: str, directory: Path) -> None:
+        self._url = url
+        self._directory = directory
+        self.process: Process | None = None
+
+    def start(self) -> None:
+        command = broker_command(broker_url=self._url, var_dir=self._directory)
+        if command is None:
+            return
+        broker_directory(self._directory).mkdir(exist_ok=True)
+        broker_socket(self._directory).unlink(missing_ok=True)
+        self.process = Process(command, dict(os.environ))
+        wait_until(broker_socket(self._directory).exists)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process is not None:
+            self.process.stop()
+            shutil.rmtree(broker_directory(self._directory), ignore_errors=True)
+
+
+class Queue:
+    """What waits in the broker."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def __len__(self) -> int:
+        with self._app.connection_for_read() as connection:
+            queue: Any = self._app.amqp.queues[self._app.conf.task_default_queue](connection.default_channel)
+            return int(queue.queue_declare().message_count)
+
+    def purge(self) -> None:
+        self._app.control.purge()
+
+
+def wait_until(condition: Callable[[], bool], timeout: float = 30, every: float = 0.02) -> None:
+    """Return as soon as ``condition`` holds: for states of the world that announce themselves to nobody."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline, f"not true after {timeout} s"
+        time.sleep(every)

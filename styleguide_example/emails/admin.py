@@ -1,0 +1,115 @@
+"""E-mail in Django admin: read it, and decide what a person must decide."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from styleguide_example.core.exceptions import ConflictError
+from styleguide_example.emails import services
+from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt
+
+
+class _ReadOnlyInline(admin.TabularInline[Any, Any]):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class EmailAttemptInline(_ReadOnlyInline):
+    """The attempts that failed."""
+
+    model = EmailAttempt
+    verbose_name_plural = "failed attempts"
+    fields = ("number", "ended_at", "kind", "phase", "smtp_code", "error", "worker")
+
+
+class EmailAttachmentInline(_ReadOnlyInline):
+    """Names only: the bytes are not loaded."""
+
+    model = EmailAttachment
+    fields = ("filename", "content_type")
+
+
+@admin.register(Email)
+class EmailAdmin(admin.ModelAdmin[Email]):
+    """Rows are written by services and changed by actions, never by a form."""
+
+    list_display = ("id", "status", "recipients", "subject", "category", "attempts", "created_at", "sent_at")
+    list_filter = ("status", "category", "last_error_kind")
+    search_fields = ("message_id__exact", "to__icontains", "subject__icontains")
+    search_help_text = "A Message-ID, a recipient or a part of the subject"
+    ordering = ("-id",)
+    show_full_result_count = False
+    actions = ("send", "retry", "cancel", "resend")
+    inlines = (EmailAttemptInline, EmailAttachmentInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
+        """Leave the bodies where they are until one e-mail is opened."""
+        emails = super().get_queryset(request)
+        is_list = request.resolver_match is not None and request.resolver_match.url_name == "emails_email_changelist"
+        return emails.defer("html", "plain_text") if is_list else emails
+
+    @admin.display(description="to")
+    def recipients(self, email: Email) -> str:
+        """The first recipients, and how many more."""
+        everyone = [*email.to, *email.cc, *email.bcc]
+        more = f" and {len(everyone) - 2} more" if len(everyone) > 2 else ""
+        return ", ".join(everyone[:2]) + more
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody writes an e-mail here."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Email | None = None) -> bool:
+        """The cleanup deletes; a person who does not want an e-mail sent cancels it."""
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[str]:
+        """Everything: what was sent is a fact."""
+        return [field.name for field in Email._meta.fields]
+
+    @admin.action(description="Send (ready ones)", permissions=["change"])
+    def send(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
+        """Ask for the READY ones."""
+        asked = services.email_send_all(emails=emails)
+        self.message_user(request, f"{asked} asked for; the others are not ready and were left alone.")
+
+    @admin.action(description="Retry (failed ones)", permissions=["change"])
+    def retry(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
+        """Send FAILED ones again."""
+        self._each(request, emails, lambda email: services.email_retry(email=email), "retried")
+
+    @admin.action(description="Cancel (those that nobody is sending)", permissions=["change"])
+    def cancel(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
+        """Make sure that they are not sent."""
+        self._each(request, emails, lambda email: services.email_cancel(email=email), "cancelled")
+
+    @admin.action(description="Resend (a new copy of those that ended)", permissions=["change"])
+    def resend(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
+        """Write linked copies and ask for them."""
+        reason = f"Resent in the admin by user {request.user.pk}"
+        self._each(
+            request, emails, lambda email: services.email_resend(email=email, reason=reason), "sent again as a copy"
+        )
+
+    def _each(self, request: HttpRequest, emails: QuerySet[Email], act: Callable[[Email], Email], did: str) -> None:
+        """Act on each, log it in the admin's history, and report what was refused and why."""
+        done = 0
+        for email in emails:
+            try:
+                act(email)
+            except ConflictError as error:
+                self.message_user(request, str(error), messages.WARNING)
+            else:
+                done += 1
+                self.log_change(request, email, did)
+        if done:
+            self.message_user(request, f"{done} {did}.", messages.SUCCESS)

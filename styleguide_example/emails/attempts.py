@@ -1,0 +1,122 @@
+"""A failed attempt: what it was, what comes next, and the one place that records it."""
+
+import os
+import socket
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from styleguide_example.common import leases
+from styleguide_example.core.backoff import backoff_seconds
+from styleguide_example.emails.enums import FailureKind, UnknownOutcome
+from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
+from styleguide_example.emails.models import Email, EmailAttempt
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed. ``at_once``: the next one need not wait, for it was not the server's fault."""
+
+    kind: FailureKind
+    error: str
+    phase: str = ""
+    code: int = 0
+    reply: str = ""
+    at_once: bool = False
+
+
+def attempt_failed(email: Email, *, token: uuid.UUID, failure: Failure) -> Exception:
+    """Record the failure and return the error that tells the caller what comes next.
+
+    The error is EmailAttemptFailedError, EmailGivenUpError, or EmailNotClaimedError when the lease was lost meanwhile.
+    """
+    recorded, next_at = attempt_record(email, token=token, failure=failure)
+    summary = f"E-mail {email.pk}, attempt {email.attempts}: {failure.error}"
+    if not recorded:
+        return EmailNotClaimedError(f"{summary} (not recorded: the lease was lost)")
+    if next_at is None:
+        return EmailGivenUpError(summary)
+    return EmailAttemptFailedError(summary, retry_at=next_at)
+
+
+@transaction.atomic
+def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple[bool, datetime | None]:
+    """Release the lease, note when the next attempt is due, and leave an attempt row.
+
+    Returns whether it was recorded (False: the lease was lost, nothing was changed), and when the next attempt is due
+    (None: never; the e-mail has to be ended).
+    """
+    now = timezone.now()
+    next_at = _next_attempt_at(email, failure, now)
+    recorded = leases.lease_release(
+        Email.objects.filter(pk=email.pk),
+        token=token,
+        next_attempt_at=next_at,
+        woken_at=None,
+        updated_at=now,
+        last_error=failure.error,
+        last_error_kind=failure.kind,
+        smtp_reply=failure.reply,
+        delivered_to=email.delivered_to,
+        refused=email.refused,
+    )
+    if not recorded:
+        logger.warning("email_attempt_after_lease_lost", email_id=email.pk, kind=failure.kind.value)
+        return False, None
+    EmailAttempt.objects.create(
+        email=email,
+        number=email.attempts,
+        kind=failure.kind,
+        phase=failure.phase,
+        error=failure.error,
+        smtp_code=failure.code or None,
+        smtp_reply=failure.reply,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        ended_at=now,
+    )
+    logger.warning(
+        "email_attempt_failed",
+        email_id=email.pk,
+        attempt=email.attempts,
+        kind=failure.kind.value,
+        phase=str(failure.phase),
+        code=failure.code,
+        next_attempt_at=next_at.isoformat() if next_at else None,
+    )
+    return True, next_at
+
+
+def _next_attempt_at(email: Email, failure: Failure, now: datetime) -> datetime | None:
+    if (
+        failure.kind in (FailureKind.PERMANENT, FailureKind.BUG)
+        or email.attempts >= settings.EMAIL_SENDING_MAX_ATTEMPTS
+    ):
+        return None
+    if failure.kind is FailureKind.UNKNOWN_OUTCOME and settings.EMAIL_SENDING_UNKNOWN_OUTCOME == UnknownOutcome.HOLD:
+        return None
+    if failure.at_once:
+        return now
+    next_at = now + timedelta(
+        seconds=backoff_seconds(
+            email.attempts,
+            base=settings.EMAIL_SENDING_BACKOFF_SECONDS,
+            maximum=settings.EMAIL_SENDING_BACKOFF_MAX_SECONDS,
+        )
+    )
+    return None if next_at > _latest_attempt_at(email, now) else next_at
+
+
+def _latest_attempt_at(email: Email, now: datetime) -> datetime:
+    """Attempts end when the first failure since the e-mail was asked for is too old.
+
+    Not counted from the request itself, for a broker may have been away for days and the e-mail must still go out.
+    """
+    failed_at = email.failed_attempts.filter(ended_at__gte=email.queued_at or now).values_list("ended_at", flat=True)
+    return (failed_at.first() or now) + timedelta(seconds=settings.EMAIL_SENDING_MAX_AGE_SECONDS)

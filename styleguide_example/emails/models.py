@@ -1,0 +1,151 @@
+"""The rows of an e-mail's life."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from styleguide_example.common.models import BaseModel, LeasedModel
+from styleguide_example.core.enums import Priority
+from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
+
+SUBJECT_MAX_LENGTH = 998
+
+
+def message_id_new() -> str:
+    """Return a Message-ID that no other e-mail has (RFC 5322 3.6.4), in the domain that sends.
+
+    Shorter than the standard library's, so that no header line with it has to be folded.
+    """
+    domain = settings.DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ")
+    return f"<{uuid.uuid4().hex}@{domain or 'localhost'}>"
+
+
+class Email(BaseModel, LeasedModel):
+    """One message: who, what, and what happened.
+
+    What is sent was fixed when the row was written: a template that changed since changes nothing here.
+    """
+
+    Status = EmailStatus
+
+    status = models.CharField(max_length=16, choices=EmailStatus.choices, default=EmailStatus.READY)
+
+    # Who
+    to = models.JSONField(default=list, help_text="Addresses, with or without a name.")
+    cc = models.JSONField(default=list, blank=True)
+    bcc = models.JSONField(default=list, blank=True)
+    from_email = models.CharField(max_length=320, blank=True, help_text="Empty: the product's own sender.")
+    reply_to = models.JSONField(default=list, blank=True)
+
+    # What
+    category = models.CharField(max_length=100, blank=True, help_text="The template it was written from.")
+    subject = models.CharField(max_length=SUBJECT_MAX_LENGTH)
+    html = models.TextField(blank=True)
+    plain_text = models.TextField()
+    headers = models.JSONField(default=dict, blank=True)
+    message_id = models.CharField(max_length=255, default=message_id_new, editable=False)
+
+    # When
+    priority = models.PositiveSmallIntegerField(choices=[(p.value, p.name.capitalize()) for p in Priority], default=5)
+    send_after = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Not sent any more after this.")
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  unique, so absent must be NULL
+    resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
+    resend_reason = models.CharField(max_length=255, blank=True)
+
+    # What happened
+    queued_at = models.DateTimeField(null=True, blank=True)
+    on_wire_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when the current attempt may have reached the server."
+    )
+    sent_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    smtp_reply = models.TextField(blank=True)
+    delivered_to = models.JSONField(default=list, blank=True, help_text="Addresses that the server took it for.")
+    refused = models.JSONField(default=dict, blank=True, help_text="Addresses refused for good, with the reply.")
+    last_error = models.TextField(blank=True)
+    last_error_kind = models.CharField(max_length=20, choices=FailureKind.choices, blank=True)
+
+    class Meta:
+        # Partial indexes: of ten million rows only those that are pending are in the first two.
+        indexes: ClassVar = [
+            models.Index(
+                fields=["priority", "next_attempt_at"],
+                condition=Q(status=EmailStatus.SENDING, lease_token__isnull=True),
+                name="email_due",
+            ),
+            models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="email_leased"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="email_ended"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["idempotency_key"], name="email_idempotency_key_unique"),
+            models.CheckConstraint(condition=Q(status__in=EmailStatus.values), name="email_status_known"),
+            models.CheckConstraint(
+                condition=Q(lease_token__isnull=True) | Q(status=EmailStatus.SENDING), name="email_leased_is_sending"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=EmailStatus.SENT, sent_at__isnull=False)
+                | (~Q(status=EmailStatus.SENT) & Q(sent_at__isnull=True)),
+                name="email_sent_has_sent_at",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[EmailStatus.READY, EmailStatus.SENDING], ended_at__isnull=True)
+                | Q(status__in=[EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.CANCELLED], ended_at__isnull=False),
+                name="email_ended_has_ended_at",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"E-mail {self.pk} ({self.get_status_display()})"
+
+
+class EmailAttempt(models.Model):
+    """One attempt that failed: when, how far it came, what the server said, which worker."""
+
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="failed_attempts")
+    number = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=20, choices=FailureKind.choices)
+    phase = models.CharField(max_length=16, choices=Phase.choices, blank=True)
+    error = models.TextField()
+    smtp_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    smtp_reply = models.TextField(blank=True)
+    worker = models.CharField(max_length=255, blank=True)
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.number}: {self.get_kind_display()}"
+
+
+class AttachmentContent(models.Model):
+    """The bytes of an attachment, stored once however many e-mails carry them.
+
+    In the database rather than in a file store, so that they are committed, or not, with the e-mail itself.
+    """
+
+    sha256 = models.CharField(max_length=64, primary_key=True)
+    content = models.BinaryField()
+    last_used_at = models.DateTimeField(help_text="So that the cleanup leaves what a new e-mail is about to carry.")
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class EmailAttachment(models.Model):
+    """A file that an e-mail carries."""
+
+    email = models.ForeignKey(Email, on_delete=models.CASCADE, related_name="attachments")
+    content = models.ForeignKey(AttachmentContent, on_delete=models.PROTECT, related_name="attachments")
+    filename = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=255)
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+
+    def __str__(self) -> str:
+        return self.filename

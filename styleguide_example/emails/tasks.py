@@ -1,0 +1,79 @@
+"""Translates a broker message into one call. Imported by others with the ``_task`` suffix."""
+
+from typing import Any
+
+import structlog
+from celery import shared_task
+from celery.exceptions import TimeLimitExceeded
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+
+from styleguide_example.common.wakeups import WakeUpTask
+from styleguide_example.core.enums import Priority
+from styleguide_example.core.exceptions import TransientError
+from styleguide_example.emails import cleanup, delivery, selectors
+from styleguide_example.emails.exceptions import EmailNotClaimedError
+
+logger = structlog.get_logger(__name__)
+
+
+def _email_send_failure(  # noqa: PLR0917  Celery's signature
+    self: WakeUpTask, exc: Exception, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any
+) -> None:
+    """End the e-mail when its last attempt has failed.
+
+    Celery calls this in the worker's main process after a hard time limit, and in the pool's process otherwise; after
+    SIGKILL it is not called at all, and an error in it reaches nobody. So it is quick, it does not raise for a database
+    that is away, and whatever it leaves undone the sweep does.
+    """
+    email_id = kwargs.get("email_id")
+    close_old_connections()  # in the main process no task has looked at the connection for a long time
+    try:
+        email = selectors.email_get(email_id=email_id) if isinstance(email_id, int) else None
+        if email is None:
+            logger.warning("email_send_failure_without_email", email_id=email_id)
+            return
+        if isinstance(exc, TimeLimitExceeded):
+            delivery.email_attempt_lost(email=email, owner=task_id)
+        delivery.email_failed(email=email)
+    except (DatabaseError, InterfaceError):
+        logger.exception("email_send_failure_not_recorded", email_id=email_id, next="the sweep ends the e-mail")
+
+
+@shared_task(
+    bind=True,
+    base=WakeUpTask,
+    # Failed attempts carry the time of the next one, which the row holds too. The back-off below is for a database that
+    # was away, so that nothing could be recorded. https://docs.celeryq.dev/en/stable/userguide/tasks.html#retrying
+    autoretry_for=(TransientError, OperationalError, InterfaceError),
+    max_retries=settings.EMAIL_SENDING_MAX_ATTEMPTS - 1,
+    retry_backoff=settings.EMAIL_SENDING_BACKOFF_SECONDS,
+    retry_backoff_max=settings.EMAIL_SENDING_BACKOFF_MAX_SECONDS,
+    retry_jitter=True,
+    on_failure=_email_send_failure,
+)
+def email_send(self: WakeUpTask, *, email_id: int) -> None:
+    """Send one e-mail that was asked for. A second message for the same e-mail does nothing."""
+    email = selectors.email_get(email_id=email_id)
+    if email is None:
+        logger.warning("email_gone", email_id=email_id)
+        return
+    try:
+        delivery.email_send(email=email, owner=self.request.id or "")
+    except EmailNotClaimedError:
+        # The normal end of a message that was doubled, came late, or was overtaken by a cancel.
+        logger.info("email_not_claimed", email_id=email_id)
+
+
+@shared_task(base=WakeUpTask, default_priority=Priority.RESERVED)
+def email_sweep() -> None:
+    """Wake workers for the e-mails that were left behind. Stops when the broker goes away; the next sweep goes on."""
+    for email in delivery.email_sweep():
+        if not email_send.wake(kwargs={"email_id": email.pk}, priority=email.priority):
+            return
+
+
+@shared_task(base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600)  # seconds
+def email_cleanup() -> None:
+    """Delete e-mails that ended long ago."""
+    cleanup.email_cleanup()

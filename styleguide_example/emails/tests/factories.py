@@ -1,0 +1,29 @@
+"""E-mails for tests."""
+
+from typing import Any
+
+import factory
+
+from styleguide_example.emails import services
+from styleguide_example.emails.models import Email
+
+
+class EmailFactory(factory.django.DjangoModelFactory[Email]):
+    """A READY e-mail, written by the service."""
+
+    class Meta:
+        model = Email
+
+    to = factory.Sequence(lambda number: [f"person{number}@example.org"])  # type: ignore[attr-defined, no-untyped-call]
+    subject = "Hello"
+    html = "<p>Hello</p>"
+    plain_text = "Hello\n"
+
+    @classmethod
+    def _create(cls, model_class: type[Email], *args: Any, **kwargs: Any) -> Email:
+        return services.email_create(**kwargs)
+
+
+def email_asked_for(**fields: Any) -> Email:
+    """A SENDING e-mail that is due."""
+    return services.email_queue(email=EmailFactory.create(**fields))

@@ -1,0 +1,33 @@
+"""When things run by themselves. Everything is in this one place; ``manage.py setup_periodic_tasks`` applies it."""
+
+from datetime import timedelta
+
+from styleguide_example.emails.tasks import email_cleanup as email_cleanup_task
+from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.users.tasks import session_cleanup as session_cleanup_task
+
+TIMETABLE = [
+    Entry(
+        name="Wake workers for e-mails that were left behind",
+        task=email_sweep_task,
+        # Cron cannot say it: a lost message should cost seconds, not minutes.
+        when=Every(timedelta(seconds=10)),
+        in_words="Every 10 seconds",
+        expires_seconds=10,
+    ),
+    Entry(
+        name="Delete e-mails that ended long ago",
+        task=email_cleanup_task,
+        # https://crontab.guru/#30_3_*_*_*
+        when=Cron("30 3 * * *"),
+        in_words="At 03:30 UTC every day",
+    ),
+    Entry(
+        name="Delete expired sessions and old rate-limit windows",
+        task=session_cleanup_task,
+        # https://crontab.guru/#15_*_*_*_*
+        when=Cron("15 * * * *"),
+        in_words="At minute 15 of every hour",
+    ),
+]
