@@ -65,5 +65,6 @@ def database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{values['NAME']}"
     password = f":{values['PASSWORD']}" if values["PASSWORD"] else ""
-    host = str(values["HOST"]).replace("/", "%2F")
-    return f"postgres://{values['USER']}{password}@{host}:{values['PORT'] or 5432}/{values['NAME']}"
+    if str(values["HOST"]).startswith("/"):  # the directory of a Unix socket
+        return f"postgres://{values['USER']}{password}@/{values['HOST']}/{values['NAME']}"
+    return f"postgres://{values['USER']}{password}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"

@@ -4,11 +4,13 @@ import contextlib
 import os
 import shutil
 import signal
+import socketserver
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +19,7 @@ import psutil
 from celery import Celery
 
 from styleguide_example.embedded.broker import broker_command, broker_directory, broker_socket
+from styleguide_example.tasks.celery import app as celery_app
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,6 +68,9 @@ class Process:
         """SIGKILL for all of it at once, as when the machine loses power."""
         self._signal_group(signal.SIGKILL)
         self._popen.wait()
+        self._reader.join(5)
+        if self._popen.stdout is not None:
+            self._popen.stdout.close()
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for what is left after ten seconds."""
@@ -74,9 +80,6 @@ class Process:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(10)
         self.kill_group()
-        self._reader.join(5)
-        if self._popen.stdout is not None:
-            self._popen.stdout.close()
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -115,9 +118,9 @@ class Worker:
         return process
 
     def stop(self) -> None:
-        """Stop all of them."""
+        """End all of them, at once: what a worker does at SIGTERM has tests of its own."""
         for process in self.processes:
-            process.stop()
+            process.kill_group()
 
 
 class Broker:
@@ -137,6 +140,17 @@ class Broker:
         self.process = Process(command, dict(os.environ))
         wait_until(broker_socket(self._directory).exists)
 
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """No broker inside this block: ours is killed; from any other this process is led to a dead port."""
+        if self.process is not None:
+            self.process.kill_group()
+            yield
+            self.start()
+        else:
+            with refused_port() as port, broker_url(f"{self._url.partition(':')[0]}://127.0.0.1:{port}//"):
+                yield
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -147,6 +161,30 @@ class Broker:
         if self.process is not None:
             self.process.stop()
             shutil.rmtree(broker_directory(self._directory), ignore_errors=True)
+
+
+@contextmanager
+def broker_url(url: str) -> Iterator[None]:
+    """This process publishes to ``url`` inside this block."""
+    former = celery_app.conf.broker_url
+    _lead_to(url)
+    yield
+    _lead_to(former)
+
+
+def _lead_to(url: str) -> None:
+    app: Any = celery_app  # the pools have no public reset
+    app.conf.broker_url = url
+    app.pool.force_close_all()
+    app._pool = app.amqp._producer_pool = None
+
+
+@contextmanager
+def refused_port() -> Iterator[int]:
+    """A port at which nobody listens, kept free while it is needed."""
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler, bind_and_activate=False) as server:
+        server.server_bind()  # bound, never listening: connecting is refused
+        yield int(server.server_address[1])
 
 
 class Queue:

@@ -9,7 +9,6 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -21,6 +20,8 @@ SILENCE = "silence"
 #: For the step ``message``: the server keeps the message, and the sender never hears of it.
 TAKEN_THEN_HANG_UP = f"250 {HANG_UP}"
 TAKEN_THEN_SILENCE = f"250 {SILENCE}"
+#: For any step: wait until ``server.released`` is set, then go on as usual.
+HOLD = "hold"
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         self.connections = 0
         self.script: dict[str, deque[str]] = defaultdict(deque)
         self.refusals: dict[str, str] = {}
+        self.silent_for: set[str] = set()
         self.seconds_per_message = 0.0
         self.arrived = threading.Condition()
         self.reached: dict[str, threading.Event] = defaultdict(threading.Event)
+        self.released = threading.Event()
         self.stopped = threading.Event()
 
     @property
@@ -92,6 +95,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stopped.set()
+        self.released.set()
         self.shutdown()
         self.server_close()
 
@@ -140,13 +144,15 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _data(self, sender: str, recipients: list[str]) -> None:
         if not self._answer("data", "354 go on").startswith("354"):
             return
+        if self.server.silent_for.intersection(recipients):
+            self.server.fail("body", SILENCE)
         if self.server.script["body"]:
             self.rfile.readline()
             self._answer("body", "")
         lines = list(_until_dot(self.rfile))
         self.server.stopped.wait(self.server.seconds_per_message)
         received = Received(sender, recipients, b"".join(lines))
-        if self.server.script["message"] and not self.server.script["message"][0].startswith("250"):
+        if self.server.script["message"] and not self.server.script["message"][0].startswith(("250", HOLD)):
             self._answer("message", "")
             return
         with self.server.arrived:
@@ -160,6 +166,9 @@ class _Conversation(socketserver.StreamRequestHandler):
         scripted = self.server.script[step]
         answer = scripted.popleft() if scripted else usual
         self.server.reached[step].set()
+        if answer == HOLD:
+            self.server.released.wait(60)
+            answer = usual
         if answer.endswith(SILENCE):
             self.server.stopped.wait(60)
             raise _HungUpError
@@ -182,11 +191,3 @@ def _until_dot(stream: "socketserver._BufferedReader") -> Iterator[bytes]:  # ty
             return
         yield line[1:] if line.startswith(b".") else line
     raise _HungUpError
-
-
-@contextmanager
-def refused_port() -> Iterator[int]:
-    """A port at which nobody listens, kept free while it is needed."""
-    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler, bind_and_activate=False) as server:
-        server.server_bind()  # bound, never listening: connecting is refused
-        yield int(server.server_address[1])

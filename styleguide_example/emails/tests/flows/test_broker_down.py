@@ -1,0 +1,47 @@
+import time
+
+import pytest
+from django.db import transaction
+
+from styleguide_example.common import wakeups
+from styleguide_example.common.tests.processes import Broker, Queue, Worker
+from styleguide_example.emails.models import Email
+from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+from styleguide_example.emails.tests.factories import email_asked_for
+from styleguide_example.emails.tests.flows.helpers import wait_for_status
+from styleguide_example.emails.tests.smtp_server import SMTPServer
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+
+class TestBrokerDown:
+    def test_at_commit_costs_at_most_a_second_and_no_email(
+        self, broker: Broker, worker: Worker, smtp: SMTPServer
+    ) -> None:
+        with broker.down():
+            began = time.monotonic()
+            with transaction.atomic():
+                emails = [email_asked_for() for _ in range(3)]
+            assert time.monotonic() - began < 1.0  # the contract, not a benchmark
+            assert {email.status for email in emails} == {Email.Status.SENDING}
+
+        worker.start()
+        wakeups.broker_pause_end()
+        email_sweep_task.apply_async()
+
+        for email in emails:
+            wait_for_status(email, Email.Status.SENT)
+        assert smtp.copies() == {email.message_id: 1 for email in emails}
+
+    def test_and_wiped_afterwards_is_repaired_by_the_sweep(
+        self, queue: Queue, worker: Worker, smtp: SMTPServer
+    ) -> None:
+        email = email_asked_for()
+        assert len(queue) == 1
+        queue.purge()
+
+        worker.start()
+        email_sweep_task.apply_async()
+
+        wait_for_status(email, Email.Status.SENT)
+        assert smtp.copies() == {email.message_id: 1}

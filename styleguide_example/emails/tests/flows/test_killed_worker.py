@@ -1,0 +1,80 @@
+import pytest
+
+from styleguide_example.common.tests.processes import Worker
+from styleguide_example.emails.enums import FailureKind
+from styleguide_example.emails.models import Email
+from styleguide_example.emails.tests.factories import email_asked_for
+from styleguide_example.emails.tests.flows.helpers import sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.smtp_server import SILENCE, TAKEN_THEN_SILENCE, SMTPServer
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+PHASES = [
+    pytest.param("connect", SILENCE, FailureKind.LOST, 1, id="before the conversation"),
+    pytest.param("body", SILENCE, FailureKind.UNKNOWN_OUTCOME, 1, id="while the message is on its way"),
+    pytest.param("message", TAKEN_THEN_SILENCE, FailureKind.UNKNOWN_OUTCOME, 2, id="taken, and not yet recorded"),
+]
+
+
+class TestKilledWorker:
+    @pytest.mark.parametrize(("step", "answer", "kind", "copies"), PHASES)
+    def test_loses_no_email_and_doubles_only_what_was_on_the_wire(  # noqa: PLR0917
+        self, worker: Worker, smtp: SMTPServer, step: str, answer: str, kind: FailureKind, copies: int
+    ) -> None:
+        smtp.fail(step, answer)
+        process = worker.start()
+        email = email_asked_for()
+        assert smtp.reached[step].wait(20)
+        process.kill_group()
+
+        worker.start()
+        sweep_when_the_lease_is_over(email)
+
+        email = wait_for_status(email, Email.Status.SENT)
+        assert smtp.copies() == {email.message_id: copies}
+        assert email.attempts == 2
+        assert [attempt.kind for attempt in email.failed_attempts.all()] == [kind]
+
+    def test_leaves_the_decision_to_a_person_when_the_policy_is_to_hold(self, worker: Worker, smtp: SMTPServer) -> None:
+        smtp.fail("message", TAKEN_THEN_SILENCE)
+        process = worker.start()
+        email = email_asked_for()
+        assert smtp.reached["message"].wait(20)
+        process.kill_group()
+
+        worker.start(EMAIL_SENDING_UNKNOWN_OUTCOME="hold")
+        sweep_when_the_lease_is_over(email)
+
+        email = wait_for_status(email, Email.Status.FAILED)
+        assert smtp.copies() == {email.message_id: 1}
+        assert email.last_error_kind == FailureKind.UNKNOWN_OUTCOME
+
+    def test_of_the_pool_alone_is_brought_back_by_the_same_worker(self, worker: Worker, smtp: SMTPServer) -> None:
+        smtp.fail("body", SILENCE)
+        process = worker.start()
+        email = email_asked_for()
+        assert smtp.reached["body"].wait(20)
+        for child in process.children():
+            child.kill()
+
+        sweep_when_the_lease_is_over(email)
+
+        email = wait_for_status(email, Email.Status.SENT)
+        assert smtp.copies() == {email.message_id: 1}
+
+    def test_by_its_email_each_time_ends_that_email_after_the_cap_and_no_other(
+        self, worker: Worker, smtp: SMTPServer
+    ) -> None:
+        cap = 2
+        smtp.silent_for.add("poison@example.org")
+        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap)
+        poison, other = email_asked_for(to=["poison@example.org"]), email_asked_for()
+        for _ in range(cap):
+            assert smtp.reached["body"].wait(20)
+            smtp.reached["body"].clear()
+            for child in process.children():
+                child.kill()
+            sweep_when_the_lease_is_over(poison)
+
+        assert wait_for_status(poison, Email.Status.FAILED).attempts == cap
+        assert wait_for_status(other, Email.Status.SENT).attempts == 1

@@ -1,0 +1,50 @@
+import os
+import signal
+
+import pytest
+
+from styleguide_example.common.tests.processes import Worker
+from styleguide_example.emails.models import Email
+from styleguide_example.emails.tests.factories import email_asked_for
+from styleguide_example.emails.tests.flows.helpers import sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+
+class TestLostLease:
+    def test_leaves_the_late_worker_without_effect_on_the_row(self, worker: Worker, smtp: SMTPServer) -> None:
+        smtp.fail("message", HOLD)
+        late = worker.start()
+        email = email_asked_for()
+        assert smtp.reached["message"].wait(20)
+        os.killpg(late.pid, signal.SIGSTOP)
+
+        worker.start()
+        sweep_when_the_lease_is_over(email)
+        recorded = wait_for_status(email, Email.Status.SENT)
+
+        smtp.released.set()
+        os.killpg(late.pid, signal.SIGCONT)
+        late.wait_for_line("email_sent_after_lease_lost")
+        # The one on the wire is the one that may come twice, with one Message-ID.
+        assert smtp.copies() == {email.message_id: 2}
+        after = Email.objects.get(pk=email.pk)
+        assert (after.status, after.sent_at, after.attempts) == (Email.Status.SENT, recorded.sent_at, 2)
+        assert after.failed_attempts.count() == 1
+
+    def test_before_the_wire_sends_nothing(self, worker: Worker, smtp: SMTPServer) -> None:
+        smtp.fail("ehlo", HOLD)
+        late = worker.start()
+        email = email_asked_for()
+        assert smtp.reached["ehlo"].wait(20)
+        os.killpg(late.pid, signal.SIGSTOP)
+
+        worker.start()
+        sweep_when_the_lease_is_over(email)
+        wait_for_status(email, Email.Status.SENT)
+
+        smtp.released.set()
+        os.killpg(late.pid, signal.SIGCONT)
+        late.wait_for_line("email_not_claimed")
+        assert smtp.copies() == {email.message_id: 1}
