@@ -21,6 +21,7 @@ def broker() -> Iterator[Broker]:
     """The broker of ``CELERY_BROKER_URL``; without one, the embedded broker in this run's directory."""
     with Broker(url=django_settings.CELERY_BROKER_URL, directory=Path(django_settings.VAR_DIR)) as running:
         yield running
+        Queue(celery_app).delete()
 
 
 @pytest.fixture

@@ -4,10 +4,15 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
-# Before the settings read it, so that two runs at once do not meet. A worker that a test starts inherits it.
-if "VAR_DIR" not in os.environ:
+# Before the settings read them: a directory and a queue for each process of the suite, so that two runs at once do not
+# meet. A worker that a test starts inherits both.
+_process = os.environ.get("PYTEST_XDIST_WORKER", "main")
+if os.environ.get("TEST_PROCESS") != _process:
+    os.environ["TEST_PROCESS"] = _process
     os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="styleguide-test-")
+    os.environ["CELERY_TASK_DEFAULT_QUEUE"] = Path(os.environ["VAR_DIR"]).name
     atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 
 from config.django.base import *  # noqa: F403  the directory first

@@ -90,11 +90,16 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
             return False
         try:
             self.apply_async(args, kwargs, **options)
-        except OperationalError as error:
+        except self._broker_errors() as error:
             _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
             logger.warning("wake_up_not_sent", task=self.name, error=str(error), next="the sweep finds the row")
             return False
         return True
+
+    def _broker_errors(self) -> tuple[type[BaseException], ...]:
+        """Kombu translates the errors that a new connection can mend; a refused password or queue rises as it came."""
+        connection = self.app.connection_for_write()  # not opened: it only knows its transport
+        return (OperationalError, *connection.connection_errors, *connection.channel_errors)
 
     def retry(  # type: ignore[override]  # the stub's positional order; Celery itself calls it by name
         self, *, exc: Exception | None = None, eta: datetime | None = None, **options: Any

@@ -4,15 +4,21 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
+_LOCAL_PART = r"[\w.+!#$%&'*/=?^`{|}~-]"  # of an address, RFC 5322 3.4.1
+_DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)+|\[[\w.:]+\])"
+# Each pattern is linear in the length of the text: a log line may hold a megabyte of base64.
 _MASKS = (
-    # An address, plain or percent-encoded. Masked whole: the domain alone can name a person. A domain has a dot; without
-    # one it is a worker's name (celery@host).
-    (re.compile(r"[\w.+!#$&'*/=?^`{|}~-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE), "[address]"),
-    # The path of a signed link: /confirm/<user>/<token>/
-    (re.compile(r"(/confirm/)[^\s\"'?]+"), r"\1[token]"),
-    # The password in a URL: redis://:secret@host, amqp://user:secret@host. After the first mask only hosts without a
-    # name are left of these.
-    (re.compile(r"(\w+://)[^/\s@]*@"), r"\1[secret]@"),
+    # User and password in a URL: redis://:secret@host, smtp://ada@example.com:secret@host. Before the addresses, which
+    # would leave the part of a password before a colon.
+    (re.compile(r"(?<=://)[^/?#\s\"<>]*@"), "[secret]@"),
+    # An address, plain or percent-encoded. Masked whole: the domain alone can name a person. A domain has a dot; with
+    # none it is a worker's name (celery@host).
+    (
+        re.compile(rf"(?:\"[^\"\r\n]{{1,64}}\"|(?<!{_LOCAL_PART}){_LOCAL_PART}+)(?:@|%40){_DOMAIN}", re.IGNORECASE),
+        "[address]",
+    ),
+    # The path of a signed link, plain or percent-encoded: /confirm/<user>/<token>/
+    (re.compile(r"((?:/|%2F)confirm(?:/|%2F))[^\s\"'?]+", re.IGNORECASE), r"\1[token]"),
 )
 _SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|api_key", re.IGNORECASE)
 
@@ -29,7 +35,7 @@ def redact_value(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: _redact_item(str(key), item) for key, item in value.items()}
+        return {_redact_key(key): _redact_item(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [redact_value(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
@@ -44,3 +50,7 @@ def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
 
 def _redact_item(key: str, value: Any) -> Any:
     return "[secret]" if _SECRET_KEYS.search(key) and value else redact_value(value)
+
+
+def _redact_key(key: Any) -> Any:
+    return redact(key) if isinstance(key, str) else key

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import kombu.pools
 import psutil
 from celery import Celery
 
@@ -175,7 +176,7 @@ def broker_url(url: str) -> Iterator[None]:
 def _lead_to(url: str) -> None:
     app: Any = celery_app  # the pools have no public reset
     app.conf.broker_url = url
-    app.pool.force_close_all()
+    kombu.pools.reset()
     app._pool = app.amqp._producer_pool = None
 
 
@@ -200,6 +201,11 @@ class Queue:
 
     def purge(self) -> None:
         self._app.control.purge()
+
+    def delete(self) -> None:
+        """Leave nothing behind in a broker that is not ours."""
+        with self._app.connection_for_write() as connection:
+            connection.default_channel.queue_delete(self._app.conf.task_default_queue)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 30, every: float = 0.02) -> None:

