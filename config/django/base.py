@@ -5,7 +5,7 @@ https://docs.djangoproject.com/en/5.2/ref/settings/
 
 import django_stubs_ext
 
-from config.env import BASE_DIR, VAR_DIR, env  # noqa: F401  VAR_DIR is a setting too: the embedded app reads it
+from config.env import VAR_DIR, env  # noqa: F401  VAR_DIR is a setting too: the embedded app reads it
 
 # `ModelAdmin[User]` and the like work at run time too.
 # https://github.com/typeddjango/django-stubs/tree/master/ext
@@ -93,8 +93,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-# Without a manifest in development: nobody has to run collectstatic to see a page.
+# Nobody has to run collectstatic to see a page in development; production collects (`release` in the Procfile).
 WHITENOISE_USE_FINDERS = DEBUG
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,7 +5,7 @@ https://docs.djangoproject.com/en/5.2/howto/deployment/checklist/
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.env import env
+from config.env import BASE_DIR, env
 
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "APP_BASE_URL", "DATABASE_URL", "CELERY_BROKER_URL", "EMAIL_URL")
 _missing = [name for name in REQUIRED if not env.str(name, default="")]
@@ -33,6 +33,7 @@ SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 
+STATIC_ROOT = BASE_DIR / "staticfiles"
 # https://whitenoise.readthedocs.io/en/stable/django.html#add-compression-and-caching-support
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

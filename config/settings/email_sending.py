@@ -21,7 +21,7 @@ EMAIL_USE_SSL = _server.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=15)
 
 #: Sender where an e-mail names none.
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Styleguide Example <hello@example.com>")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Fieldnote <hello@example.com>")
 
 # -- Kept connections --------------------------------------------------------------------------------------------------
 EMAIL_CONNECTION_MAX_AGE_SECONDS = env.int("EMAIL_CONNECTION_MAX_AGE_SECONDS", default=300)

@@ -8,8 +8,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from styleguide_example.core.exceptions import ConflictError
+from styleguide_example.core.redaction import links_masked
 from styleguide_example.emails import services
 from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt
+
+_BODIES = {"plain_text": "plain_text_masked", "html": "html_masked"}
 
 
 class _ReadOnlyInline(admin.TabularInline[Any, Any]):
@@ -72,9 +75,23 @@ class EmailAdmin(admin.ModelAdmin[Email]):
         """The cleanup deletes; a person who does not want an e-mail sent cancels it."""
         return False
 
+    def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[str]:
+        """Everything, the bodies without the links that sign in: staff may read an e-mail, not act as its reader."""
+        return [*(field.name for field in Email._meta.fields if field.name not in _BODIES), *_BODIES.values()]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[str]:
         """Everything: what was sent is a fact."""
-        return [field.name for field in Email._meta.fields]
+        return self.get_fields(request, obj)
+
+    @admin.display(description="plain text")
+    def plain_text_masked(self, email: Email) -> str:
+        """The text without live links."""
+        return links_masked(email.plain_text)
+
+    @admin.display(description="HTML source")
+    def html_masked(self, email: Email) -> str:
+        """The source without live links."""
+        return links_masked(email.html)
 
     @admin.action(description="Send (ready ones)", permissions=["change"])
     def send(self, request: HttpRequest, emails: QuerySet[Email]) -> None:

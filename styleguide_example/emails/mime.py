@@ -1,6 +1,8 @@
-"""From a row to the message that goes over the wire."""
+"""From a row to the message that goes over the wire, and what may be in one."""
 
+import re
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.message import Message as MIMEMessage
 from email.utils import parseaddr
 from functools import cached_property
@@ -9,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.core.mail.message import forbid_multi_line_headers, sanitize_address
+from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 
 from styleguide_example.emails.exceptions import EmailInvalidError
@@ -17,6 +19,15 @@ from styleguide_example.emails.models import Email
 
 #: Headers that columns of the row decide.
 _OWN_HEADERS = {"to", "cc", "bcc", "from", "subject", "reply-to", "message-id", "content-type", "mime-version"}
+#: What would end a header line or hide in it: control characters but the tab, every line separator that
+#: ``str.splitlines`` knows (the standard library folds headers with it), halves of surrogate pairs.
+_NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+#: What neither SMTP nor PostgreSQL carries.
+_NOT_IN_A_TEXT = re.compile("[\x00\ud800-\udfff]")
+#: RFC 5322 2.1.1, less the space that begins a folded line. Only ASCII has to be folded between words.
+_WORD_MAX_LENGTH = 997
+_ADDRESS_MAX_LENGTH = 320
+_FILENAME_MAX_LENGTH = 255
 
 
 class Message(EmailMultiAlternatives):
@@ -61,7 +72,7 @@ def email_to_message(email: Email) -> Message:
         message.attach(attachment.filename, bytes(attachment.content.content), attachment.content_type)
     try:
         message.message()
-    except (ValueError, LookupError) as error:  # BadHeaderError and UnicodeError are ValueErrors
+    except (ValueError, LookupError, MessageError) as error:  # BadHeaderError and UnicodeError are ValueErrors
         raise EmailInvalidError(f"E-mail {email.pk} cannot be built: {error}") from error
     return message
 
@@ -78,14 +89,42 @@ def address_bare(address: str) -> str:
     return parseaddr(sanitize_address(address, "utf-8"))[1]
 
 
+def line_check(what: str, text: str, *, max_length: int | None = None) -> None:
+    """Raises EmailInvalidError when ``text`` is too long, or would not stay one line of the message."""
+    if max_length is not None and len(text) > max_length:
+        raise EmailInvalidError(f"The {what} must be at most {max_length} characters.")
+    too_long = text.isascii() and max(map(len, text.split()), default=0) > _WORD_MAX_LENGTH
+    if too_long or _NOT_IN_A_LINE.search(text):
+        raise EmailInvalidError(f"The {what} must be one line, without control characters.")
+
+
+def text_check(what: str, text: str) -> None:
+    """Raises EmailInvalidError when ``text`` holds what cannot be sent or stored."""
+    if _NOT_IN_A_TEXT.search(text):
+        raise EmailInvalidError(f"The {what} must not contain NUL characters or lone surrogates.")
+
+
 def address_check(address: str) -> None:
     """Raises EmailInvalidError when ``address`` is not one mailbox, with or without a name."""
+    line_check("address", address, max_length=_ADDRESS_MAX_LENGTH)
     try:
         validate_email(address_bare(address))
-    except (ValueError, ValidationError) as error:
+        # Django would encode it as if it were a name, and somebody else's mailbox would be asked for (RFC 2047 5).
+        parseaddr(address)[1].rpartition("@")[0].encode("ascii")
+    except (ValueError, ValidationError, MessageError) as error:
         raise EmailInvalidError(
             "An address is not valid: give 'name@example.com' or 'Name <name@example.com>'."
         ) from error
+
+
+def attachment_check(*, filename: str, content_type: str) -> None:
+    """Raises EmailInvalidError for a name or a type that would not stay in its header."""
+    line_check("filename of an attachment", filename, max_length=_FILENAME_MAX_LENGTH)
+    line_check("content type of an attachment", content_type, max_length=_FILENAME_MAX_LENGTH)
+    if not filename:
+        raise EmailInvalidError("An attachment needs a filename.")
+    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type, re.ASCII):
+        raise EmailInvalidError(f"{content_type!r} is not a content type: give one like 'application/pdf'.")
 
 
 def headers_check(headers: dict[str, str]) -> None:
@@ -95,7 +134,4 @@ def headers_check(headers: dict[str, str]) -> None:
             raise EmailInvalidError(f"The header {name} is decided by a field of its own; pass it there.")
         if not name or not all(33 <= ord(char) <= 126 and char != ":" for char in name):  # RFC 5322 2.2
             raise EmailInvalidError(f"{name!r} is not a header name.")
-        try:
-            forbid_multi_line_headers(name, value, "utf-8")
-        except ValueError as error:
-            raise EmailInvalidError(f"The header {name} must be one line.") from error
+        line_check(f"header {name}", value)

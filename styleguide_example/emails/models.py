@@ -11,7 +11,9 @@ from styleguide_example.common.models import BaseModel, LeasedModel
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
 
-SUBJECT_MAX_LENGTH = 998
+SUBJECT_MAX_LENGTH = 998  # RFC 5322 2.1.1
+CATEGORY_MAX_LENGTH = 100
+IDEMPOTENCY_KEY_MAX_LENGTH = 255
 
 
 def message_id_new() -> str:
@@ -41,7 +43,9 @@ class Email(BaseModel, LeasedModel):
     reply_to = models.JSONField(default=list, blank=True)
 
     # What
-    category = models.CharField(max_length=100, blank=True, help_text="The template it was written from.")
+    category = models.CharField(
+        max_length=CATEGORY_MAX_LENGTH, blank=True, help_text="The template it was written from."
+    )
     subject = models.CharField(max_length=SUBJECT_MAX_LENGTH)
     html = models.TextField(blank=True)
     plain_text = models.TextField()
@@ -52,7 +56,7 @@ class Email(BaseModel, LeasedModel):
     priority = models.PositiveSmallIntegerField(choices=[(p.value, p.name.capitalize()) for p in Priority], default=5)
     send_after = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Not sent any more after this.")
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  unique, so absent must be NULL
+    idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001  unique, so absent must be NULL
     resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
     resend_reason = models.CharField(max_length=255, blank=True)
 

@@ -22,7 +22,14 @@ from styleguide_example.emails.cleanup import email_cleanup
 from styleguide_example.emails.delivery import email_failed, email_send, email_sweep
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError, EmailStatusConflictError
-from styleguide_example.emails.models import SUBJECT_MAX_LENGTH, AttachmentContent, Email, EmailAttachment
+from styleguide_example.emails.models import (
+    CATEGORY_MAX_LENGTH,
+    IDEMPOTENCY_KEY_MAX_LENGTH,
+    SUBJECT_MAX_LENGTH,
+    AttachmentContent,
+    Email,
+    EmailAttachment,
+)
 from styleguide_example.emails.rendering import template_render
 from styleguide_example.emails.tasks import email_send as email_send_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
@@ -94,7 +101,7 @@ def email_create(
         "send_after": send_after,
         "expires_at": expires_at,
     }
-    _check(fields, attachments)
+    _check(fields, attachments, idempotency_key or "")
     if idempotency_key is None:
         email, created = Email.objects.create(**fields), True
     else:
@@ -253,17 +260,20 @@ def _wake_on_commit(email: Email) -> None:
         email_send_task.apply_async_on_commit(kwargs={"email_id": email.pk}, priority=email.priority)
 
 
-def _check(fields: dict[str, Any], attachments: Sequence[Attachment]) -> None:
+def _check(fields: dict[str, Any], attachments: Sequence[Attachment], idempotency_key: str) -> None:
     if not fields["to"]:
         raise EmailInvalidError("An e-mail needs at least one recipient in 'to'.")
     senders = [fields["from_email"]] if fields["from_email"] else []
     for address in [*fields["to"], *fields["cc"], *fields["bcc"], *fields["reply_to"], *senders]:
         mime.address_check(address)
     mime.headers_check({**fields["headers"]})
-    if "\n" in fields["subject"] or "\r" in fields["subject"]:
-        raise EmailInvalidError("The subject must be one line.")
-    if len(fields["subject"]) > SUBJECT_MAX_LENGTH:
-        raise EmailInvalidError(f"The subject must be at most {SUBJECT_MAX_LENGTH} characters (RFC 5322 2.1.1).")
+    mime.line_check("subject", fields["subject"], max_length=SUBJECT_MAX_LENGTH)
+    mime.line_check("category", fields["category"], max_length=CATEGORY_MAX_LENGTH)
+    mime.line_check("idempotency_key", idempotency_key, max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
+    mime.text_check("html", fields["html"])
+    mime.text_check("plain text", fields["plain_text"])
+    for attachment in attachments:
+        mime.attachment_check(filename=attachment.filename, content_type=attachment.content_type)
     size = sum(len(attachment.content) for attachment in attachments)
     if size > settings.EMAIL_ATTACHMENTS_MAX_BYTES:
         raise EmailInvalidError(

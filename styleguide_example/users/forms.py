@@ -1,0 +1,128 @@
+"""What people may type, and what they are told when it does not fit."""
+
+from collections import defaultdict
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, SetPasswordForm, UsernameField
+from django.contrib.auth.password_validation import password_validators_help_text_html
+
+from styleguide_example.users.models import User, one_readable_line, time_zone_names
+
+# The database also holds abbreviations and names of former times ("EST5EDT", "Zulu", "US/Pacific"); these are places.
+_REGIONS = {
+    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
+}  # fmt: skip
+
+
+def time_zone_choices() -> list[tuple[str, Any]]:
+    """Return the time zones as a select shows them: UTC, then places grouped by region."""
+    groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name in sorted(time_zone_names()):
+        region, _, place = name.partition("/")
+        if region in _REGIONS:
+            groups[region].append((name, place.replace("_", " ").replace("/", ", ")))
+    return [("UTC", "Nowhere in particular (UTC)"), *groups.items()]
+
+
+class AddressField(forms.EmailField):
+    """An e-mail address in the form in which it is stored, checked after it was brought into that form."""
+
+    def to_python(self, value: Any) -> str:
+        """Trimmed and in lower case."""
+        return User.normalize_username(super().to_python(value) or "")
+
+
+class SignUpForm(forms.Form):
+    """The address, and nothing else: the password is chosen by whoever reads the e-mail that goes there."""
+
+    email = AddressField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false", "autocapitalize": "none"}),
+        help_text="We send you a link. You choose your password there.",
+        error_messages={
+            "required": "Enter your e-mail address.",
+            "invalid": "Enter an e-mail address like name@example.com.",
+        },
+    )
+
+
+class SignInForm(AuthenticationForm):
+    """Address and password. Does not tell which of the two was wrong."""
+
+    username = UsernameField(
+        label="E-mail address",
+        widget=forms.EmailInput(attrs={"spellcheck": "false"}),
+        error_messages={"required": "Enter your e-mail address."},
+    )
+    error_messages = {
+        **AuthenticationForm.error_messages,
+        "invalid_login": (
+            "That e-mail address and password do not go together. Check both, or ask for a link to choose a new one."
+        ),
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].error_messages["required"] = "Enter your password."
+
+
+class ChoosePasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # a generic in the stubs only
+    """A new password, twice. Saving it is left to ``services.user_confirm_email``."""
+
+    error_messages = {"password_mismatch": "The two passwords are not the same. Type the same one twice."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        first, second = self.fields["new_password1"], self.fields["new_password2"]
+        first.label, second.label = "Password", "The same password again"
+        first.help_text, second.help_text = password_validators_help_text_html(), ""
+        first.error_messages["required"] = "Enter a password."
+        second.error_messages["required"] = "Enter the same password again."
+
+    def clean(self) -> dict[str, Any]:
+        """As the base class does, but what is wrong with the password is said at the first field, not at the second."""
+        self.validate_passwords("new_password1", "new_password2")
+        self.validate_password_for_user(self.user, "new_password1")
+        return self.cleaned_data
+
+
+class NameForm(forms.Form):
+    """Step 1 of onboarding."""
+
+    full_name = forms.CharField(
+        label="Your name",
+        max_length=150,
+        validators=[one_readable_line],
+        widget=forms.TextInput(attrs={"autocomplete": "name", "spellcheck": "false"}),
+        help_text="As you would like us to greet you.",
+        error_messages={"required": "Enter your name, or what you would like to be called."},
+    )
+
+
+class TimeZoneForm(forms.Form):
+    """Step 2 of onboarding."""
+
+    time_zone = forms.ChoiceField(
+        label="Where are you?",
+        choices=time_zone_choices,
+        help_text="So that times are shown as the clock on your wall shows them. Pick the city nearest to you.",
+        error_messages={
+            "required": "Choose the place nearest to you.",
+            "invalid_choice": "Choose a place from the list.",
+        },
+    )
+
+
+class UserAddForm(AdminUserCreationForm):  # type: ignore[type-arg]  # a generic in the stubs only
+    """The admin's form for a new person."""
+
+    usable_password = AdminUserCreationForm.create_usable_password_field(
+        "Disabled: they choose a password themselves, behind the link that signing up sends."
+    )
+
+    class Meta:
+        model = User
+        fields = ("email", "full_name")
+        field_classes = {"email": AddressField}

@@ -1,0 +1,11 @@
+"""Broker messages of this app, each translated into one call."""
+
+from celery import shared_task
+
+from styleguide_example.users import cleanup
+
+
+@shared_task
+def session_cleanup() -> None:
+    """Run :func:`cleanup.session_cleanup`. Periodic, so a run that fails or is lost is made up for by the next."""
+    cleanup.session_cleanup()
