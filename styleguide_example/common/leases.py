@@ -8,7 +8,7 @@ changes nothing any more, however late it comes
 *One clock.* Due times and leases are compared with the database's clock, because the clocks of two workers differ.
 
 Every function takes a queryset of a :class:`~styleguide_example.common.models.LeasedModel` and one call is one
-statement.
+statement. What a holder has to say is said again when the database was away for a moment.
 """
 
 import uuid
@@ -18,6 +18,8 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
+
+from styleguide_example.common.persistence import persistent
 
 UNCLAIMED = Q(lease_token__isnull=True)
 _NO_LEASE: dict[str, Any] = {"lease_token": None, "lease_owner": "", "lease_expires_at": None}
@@ -39,12 +41,14 @@ def lease_claim(rows: QuerySet[Any], *, owner: str, seconds: float, **changes: A
     return token if claimed else None
 
 
+@persistent
 def lease_extend(rows: QuerySet[Any], *, token: uuid.UUID, seconds: float, **changes: Any) -> bool:
     """Hold the row for ``seconds`` from now on, and record ``changes``. False: the lease is lost, stop working."""
     held = rows.filter(lease_token=token, lease_expires_at__gt=Now())
     return held.update(lease_expires_at=Now() + timedelta(seconds=seconds), **changes) == 1
 
 
+@persistent
 def lease_release(rows: QuerySet[Any], *, token: uuid.UUID, **changes: Any) -> bool:
     """Give the row back and record ``changes``. False: the lease was lost, and nothing was changed."""
     return rows.filter(lease_token=token).update(**_NO_LEASE, **changes) == 1

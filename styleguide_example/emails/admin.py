@@ -75,7 +75,7 @@ class EmailAdmin(admin.ModelAdmin[Email]):
         """The cleanup deletes; a person who does not want an e-mail sent cancels it."""
         return False
 
-    def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
         """Everything, the bodies without the links that sign in: staff may read an e-mail, not act as its reader."""
         return [*(field.name for field in Email._meta.fields if field.name not in _BODIES), *_BODIES.values()]
 

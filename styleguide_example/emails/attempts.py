@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from styleguide_example.common import leases
+from styleguide_example.common.persistence import persistent
 from styleguide_example.core.backoff import backoff_seconds
 from styleguide_example.emails.enums import FailureKind, UnknownOutcome
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
@@ -46,6 +47,7 @@ def attempt_failed(email: Email, *, token: uuid.UUID, failure: Failure) -> Excep
     return EmailAttemptFailedError(summary, retry_at=next_at)
 
 
+@persistent
 @transaction.atomic
 def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple[bool, datetime | None]:
     """Release the lease, note when the next attempt is due, and leave an attempt row.

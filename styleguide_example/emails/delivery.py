@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -51,6 +51,7 @@ def email_send(*, email: Email, owner: str = "") -> Email:
         owner: who holds the lease; a task passes its id.
 
     Raises:
+        RuntimeError: called inside a transaction.
         EmailNotClaimedError: nothing was done: it has ended, it is not due, or somebody else has it.
         EmailAttemptFailedError: recorded; the next attempt is due at ``retry_at``.
         EmailGivenUpError: recorded; there is no next attempt, and :func:`email_failed` has to end it.
@@ -112,13 +113,15 @@ def emails_given_up(emails: QuerySet[Email]) -> int:
 
 def _claim(email: Email, owner: str) -> _Claim:
     row = Email.objects.filter(pk=email.pk)
-    token = leases.lease_claim(
-        row.filter(_SENDING).exclude(_EXPIRED),
-        owner=owner,
-        seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
-        on_wire_at=None,
-        updated_at=Now(),
-    )
+    # Durable: inside somebody's transaction the claim would be seen by nobody, and the network would hold it open.
+    with transaction.atomic(durable=True):
+        token = leases.lease_claim(
+            row.filter(_SENDING).exclude(_EXPIRED),
+            owner=owner,
+            seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
+            on_wire_at=None,
+            updated_at=Now(),
+        )
     if token is None:
         raise EmailNotClaimedError(
             f"E-mail {email.pk} cannot be sent now: it has ended, is not due, or another worker has it."

@@ -1,9 +1,11 @@
 """From a row to the message that goes over the wire, and what may be in one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from email.encoders import encode_base64
 from email.errors import MessageError
 from email.message import Message as MIMEMessage
+from email.mime.base import MIMEBase
 from email.utils import parseaddr
 from functools import cached_property
 from typing import Any
@@ -15,7 +17,13 @@ from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 
 from styleguide_example.emails.exceptions import EmailInvalidError
-from styleguide_example.emails.models import Email
+from styleguide_example.emails.models import (
+    CATEGORY_MAX_LENGTH,
+    IDEMPOTENCY_KEY_MAX_LENGTH,
+    SUBJECT_MAX_LENGTH,
+    Email,
+    EmailAttachment,
+)
 
 #: Headers that columns of the row decide.
 _OWN_HEADERS = {"to", "cc", "bcc", "from", "subject", "reply-to", "message-id", "content-type", "mime-version"}
@@ -56,6 +64,15 @@ def email_to_message(email: Email) -> Message:
     Raises:
         EmailInvalidError: when the row holds what cannot be a message. Trying again cannot help.
     """
+    try:
+        message = _message(email)
+        message.message()
+    except (ValueError, LookupError, MessageError) as error:  # BadHeaderError and UnicodeError are ValueErrors
+        raise EmailInvalidError(f"E-mail {email.pk} cannot be built: {error}") from error
+    return message
+
+
+def _message(email: Email) -> Message:
     message = Message(
         subject=email.subject,
         body=email.plain_text,
@@ -69,12 +86,22 @@ def email_to_message(email: Email) -> Message:
     if email.html:
         message.attach_alternative(email.html, "text/html")
     for attachment in email.attachments.select_related("content"):
-        message.attach(attachment.filename, bytes(attachment.content.content), attachment.content_type)
-    try:
-        message.message()
-    except (ValueError, LookupError, MessageError) as error:  # BadHeaderError and UnicodeError are ValueErrors
-        raise EmailInvalidError(f"E-mail {email.pk} cannot be built: {error}") from error
+        _attach(message, attachment)
     return message
+
+
+def _attach(message: Message, attachment: EmailAttachment) -> None:
+    content = bytes(attachment.content.content)
+    maintype, _, subtype = attachment.content_type.partition("/")
+    if maintype == "message":  # an e-mail in the e-mail, which must not be base64 (RFC 2046 5.2.1)
+        message.attach(attachment.filename, content, attachment.content_type)
+        return
+    # Always base64: as text, which is Django's way for text, it would arrive with other line ends.
+    part = MIMEBase(maintype, subtype)
+    part.set_payload(content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "attachment", filename=attachment.filename)
+    message.attach(part)
 
 
 def recipients_missing(email: Email) -> list[str]:
@@ -87,6 +114,21 @@ def recipients_missing(email: Email) -> list[str]:
 def address_bare(address: str) -> str:
     """Return ``ada@example.com`` for ``Ada <ada@example.com>``, its domain in the ASCII form that SMTP speaks."""
     return parseaddr(sanitize_address(address, "utf-8"))[1]
+
+
+def fields_check(fields: Mapping[str, Any]) -> None:
+    """Raises EmailInvalidError when an e-mail of these columns could not be sent, or not be stored."""
+    if not fields["to"]:
+        raise EmailInvalidError("An e-mail needs at least one recipient in 'to'.")
+    senders = [fields["from_email"]] if fields["from_email"] else []
+    for address in [*fields["to"], *fields["cc"], *fields["bcc"], *fields["reply_to"], *senders]:
+        address_check(address)
+    headers_check(fields["headers"])
+    line_check("subject", fields["subject"], max_length=SUBJECT_MAX_LENGTH)
+    line_check("category", fields["category"], max_length=CATEGORY_MAX_LENGTH)
+    line_check("idempotency_key", fields["idempotency_key"], max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
+    text_check("html", fields["html"])
+    text_check("plain text", fields["plain_text"])
 
 
 def line_check(what: str, text: str, *, max_length: int | None = None) -> None:
@@ -123,11 +165,11 @@ def attachment_check(*, filename: str, content_type: str) -> None:
     line_check("content type of an attachment", content_type, max_length=_FILENAME_MAX_LENGTH)
     if not filename:
         raise EmailInvalidError("An attachment needs a filename.")
-    if not re.fullmatch(r"[\w.+-]+/[\w.+-]+", content_type, re.ASCII):
+    if not re.fullmatch(r"(?!multipart/)[\w.+-]+/[\w.+-]+", content_type, re.ASCII):
         raise EmailInvalidError(f"{content_type!r} is not a content type: give one like 'application/pdf'.")
 
 
-def headers_check(headers: dict[str, str]) -> None:
+def headers_check(headers: Mapping[str, str]) -> None:
     """Raises EmailInvalidError for a header that a column decides, or one that would break out of its line."""
     for name, value in headers.items():
         if name.lower() in _OWN_HEADERS:

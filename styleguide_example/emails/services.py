@@ -22,14 +22,7 @@ from styleguide_example.emails.cleanup import email_cleanup
 from styleguide_example.emails.delivery import email_failed, email_send, email_sweep
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError, EmailStatusConflictError
-from styleguide_example.emails.models import (
-    CATEGORY_MAX_LENGTH,
-    IDEMPOTENCY_KEY_MAX_LENGTH,
-    SUBJECT_MAX_LENGTH,
-    AttachmentContent,
-    Email,
-    EmailAttachment,
-)
+from styleguide_example.emails.models import AttachmentContent, Email, EmailAttachment
 from styleguide_example.emails.rendering import template_render
 from styleguide_example.emails.tasks import email_send as email_send_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
@@ -101,7 +94,8 @@ def email_create(
         "send_after": send_after,
         "expires_at": expires_at,
     }
-    _check(fields, attachments, idempotency_key or "")
+    mime.fields_check({**fields, "idempotency_key": idempotency_key or ""})
+    _check_attachments(attachments)
     if idempotency_key is None:
         email, created = Email.objects.create(**fields), True
     else:
@@ -260,18 +254,7 @@ def _wake_on_commit(email: Email) -> None:
         email_send_task.apply_async_on_commit(kwargs={"email_id": email.pk}, priority=email.priority)
 
 
-def _check(fields: dict[str, Any], attachments: Sequence[Attachment], idempotency_key: str) -> None:
-    if not fields["to"]:
-        raise EmailInvalidError("An e-mail needs at least one recipient in 'to'.")
-    senders = [fields["from_email"]] if fields["from_email"] else []
-    for address in [*fields["to"], *fields["cc"], *fields["bcc"], *fields["reply_to"], *senders]:
-        mime.address_check(address)
-    mime.headers_check({**fields["headers"]})
-    mime.line_check("subject", fields["subject"], max_length=SUBJECT_MAX_LENGTH)
-    mime.line_check("category", fields["category"], max_length=CATEGORY_MAX_LENGTH)
-    mime.line_check("idempotency_key", idempotency_key, max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
-    mime.text_check("html", fields["html"])
-    mime.text_check("plain text", fields["plain_text"])
+def _check_attachments(attachments: Sequence[Attachment]) -> None:
     for attachment in attachments:
         mime.attachment_check(filename=attachment.filename, content_type=attachment.content_type)
     size = sum(len(attachment.content) for attachment in attachments)
@@ -283,16 +266,18 @@ def _check(fields: dict[str, Any], attachments: Sequence[Attachment], idempotenc
 
 
 def _attach(email: Email, attachments: Sequence[Attachment]) -> None:
+    digests = [hashlib.sha256(attachment.content).hexdigest() for attachment in attachments]
+    contents = {digest: attachment.content for digest, attachment in zip(digests, attachments, strict=True)}
     now = timezone.now()
-    for attachment in attachments:
-        digest = hashlib.sha256(attachment.content).hexdigest()
-        # An upsert: the row's lock also keeps the cleanup from deleting it before we commit.
-        AttachmentContent.objects.bulk_create(
-            [AttachmentContent(sha256=digest, content=attachment.content, last_used_at=now)],
-            update_conflicts=True,
-            unique_fields=["sha256"],
-            update_fields=["last_used_at"],
-        )
-        EmailAttachment.objects.create(
-            email=email, content_id=digest, filename=attachment.filename, content_type=attachment.content_type
-        )
+    # An upsert: the row's lock also keeps the cleanup from deleting it before we commit. Sorted, so that two e-mails
+    # with the same files take the locks in one order.
+    AttachmentContent.objects.bulk_create(
+        [AttachmentContent(sha256=digest, content=contents[digest], last_used_at=now) for digest in sorted(contents)],
+        update_conflicts=True,
+        unique_fields=["sha256"],
+        update_fields=["last_used_at"],
+    )
+    EmailAttachment.objects.bulk_create(
+        EmailAttachment(email=email, content_id=digest, filename=new.filename, content_type=new.content_type)
+        for digest, new in zip(digests, attachments, strict=True)
+    )

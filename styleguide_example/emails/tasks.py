@@ -3,7 +3,7 @@
 from typing import Any
 
 import structlog
-from celery import shared_task
+from celery import shared_task, signals
 from celery.exceptions import TimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.core.exceptions import TransientError
-from styleguide_example.emails import cleanup, delivery, selectors
+from styleguide_example.emails import cleanup, connections, delivery, selectors
 from styleguide_example.emails.exceptions import EmailNotClaimedError
 
 logger = structlog.get_logger(__name__)
@@ -77,3 +77,9 @@ def email_sweep() -> None:
 def email_cleanup() -> None:
     """Delete e-mails that ended long ago."""
     cleanup.email_cleanup()
+
+
+@signals.worker_process_shutdown.connect
+def connection_farewell(**_: Any) -> None:
+    """Say goodbye to the mail server when a process of the pool ends."""
+    connections.connection_close()

@@ -205,7 +205,8 @@ class Queue:
     def delete(self) -> None:
         """Leave nothing behind in a broker that is not ours."""
         with self._app.connection_for_write() as connection:
-            connection.default_channel.queue_delete(self._app.conf.task_default_queue)
+            channel: Any = connection.default_channel
+            channel.queue_delete(self._app.conf.task_default_queue)
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 30, every: float = 0.02) -> None:

