@@ -74,6 +74,7 @@ class Email(BaseModel, LeasedModel):
     last_error_kind = models.CharField(max_length=20, choices=FailureKind.choices, blank=True)
 
     class Meta:
+        verbose_name = "e-mail"
         # Partial indexes: of ten million rows only those that are pending are in the first two.
         indexes: ClassVar = [
             models.Index(

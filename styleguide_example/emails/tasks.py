@@ -27,7 +27,8 @@ def _email_send_failure(  # noqa: PLR0917  Celery's signature
     that is away, and whatever it leaves undone the sweep does.
     """
     email_id = kwargs.get("email_id")
-    close_old_connections()  # in the main process no task has looked at the connection for a long time
+    if not self.request.is_eager:  # in the main process no task has looked at the connection for a long time
+        close_old_connections()
     try:
         email = selectors.email_get(email_id=email_id) if isinstance(email_id, int) else None
         if email is None:
@@ -68,9 +69,12 @@ def email_send(self: WakeUpTask, *, email_id: int) -> None:
 @shared_task(base=WakeUpTask, default_priority=Priority.RESERVED)
 def email_sweep() -> None:
     """Wake workers for the e-mails that were left behind. Stops when the broker goes away; the next sweep goes on."""
-    for email in delivery.email_sweep():
+    emails = delivery.email_sweep()
+    for email in emails:
         if not email_send.wake(kwargs={"email_id": email.pk}, priority=email.priority):
             return
+    if len(emails) >= settings.EMAIL_SENDING_SWEEP_LIMIT:
+        email_sweep.wake()  # more are due: the rest is the next sweep's, which need not wait for beat
 
 
 @shared_task(base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600)  # seconds

@@ -28,7 +28,7 @@ def schedule_list() -> list[Schedule]:
 
 def _in_words(row: PeriodicTask) -> str:
     if row.crontab is not None:
-        return f"{row.crontab.human_readable} ({row.crontab.timezone})"
+        return str(row.crontab.human_readable)
     return str(row.scheduler)
 
 
