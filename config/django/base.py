@@ -98,8 +98,8 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-from config.settings.celery import *  # noqa: E402, F403  settings modules compose by star, Django reads the names
-from config.settings.database import *  # noqa: E402, F403
-from config.settings.email_sending import *  # noqa: E402, F403
-from config.settings.logging import *  # noqa: E402, F403
-from config.settings.sign_up import *  # noqa: E402, F403
+from config.settings.celery import *  # noqa: F403  settings modules compose by star, Django reads the names
+from config.settings.database import *  # noqa: F403
+from config.settings.email_sending import *  # noqa: F403
+from config.settings.logging import *  # noqa: F403
+from config.settings.sign_up import *  # noqa: F403

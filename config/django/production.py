@@ -14,8 +14,8 @@ if _missing:
         f"Production needs {', '.join(_missing)} in the environment. .env.example says what each is for."
     )
 
-from config.django.base import *  # noqa: E402, F403  refuse first, then read the rest
-from config.django.base import APP_BASE_URL, DEVELOPMENT_APPS, INSTALLED_APPS  # noqa: E402
+from config.django.base import *  # noqa: F403  refuse first, then read the rest
+from config.django.base import APP_BASE_URL, DEVELOPMENT_APPS, INSTALLED_APPS
 
 DEBUG = False
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in DEVELOPMENT_APPS]

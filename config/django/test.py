@@ -14,6 +14,8 @@ if os.environ.get("TEST_PROCESS") != _process:
     os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="styleguide-test-")
     os.environ["CELERY_TASK_DEFAULT_QUEUE"] = Path(os.environ["VAR_DIR"]).name
     atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
+# What a developer wrote into .env for `make run` is not what the tests are about.
+os.environ["ENV_FILE"] = os.devnull
 
 from config.django.base import *  # noqa: F403  the directory first
 from config.env import env

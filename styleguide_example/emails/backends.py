@@ -18,6 +18,9 @@ from django.core.mail.message import sanitize_address
 from styleguide_example.emails.enums import FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError
 
+#: -1 is smtplib's word for an answer that is not SMTP; 421 says that the server closes the connection.
+_CONNECTION_LOST = (-1, 421)
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -96,11 +99,19 @@ class _Conversation:
         accepted, for_good, for_now = self._recipients(recipients)
         self.phase = Phase.DATA
         self._expect(354, *self.smtp.docmd("DATA"))
-        self.smtp.send(_dot_stuffed(payload))
+        self._message(_dot_stuffed(payload))
         # All bytes, the last dot included, have left. From here on silence means that nobody can know.
-        self.phase = Phase.AFTER_DATA
         reply = self._expect(250, *self.smtp.getreply())
         return Delivery(reply=reply, accepted=accepted, refused_for_good=for_good, refused_for_now=for_now)
+
+    def _message(self, stuffed: bytes) -> None:
+        # Before, not after: the soft time limit comes out of a signal handler, so it may come in between.
+        self.phase = Phase.AFTER_DATA
+        try:
+            self.smtp.send(stuffed)
+        except OSError:
+            self.phase = Phase.DATA  # some bytes have not left, and the dot is the last of them
+            raise
 
     def _options(self, payload: bytes) -> list[str]:
         options = []
@@ -120,7 +131,7 @@ class _Conversation:
                 accepted.append(recipient)
             elif _is_permanent(code) and not (code == 552 and accepted):
                 for_good[recipient] = _text(code, raw)
-            elif code == 421:
+            elif code in _CONNECTION_LOST:
                 self._expect(250, code, raw)
             else:
                 # 552 after others were taken means "too many recipients": to be tried again, RFC 5321 4.5.3.1.10.
@@ -133,9 +144,8 @@ class _Conversation:
         text = _text(code, raw)
         if code == wanted:
             return text
-        # -1 is smtplib's word for an answer that is not SMTP; 421 says that the server closes the connection.
         kind = FailureKind.PERMANENT if _is_permanent(code) else FailureKind.TRANSIENT
-        lost = code in (-1, 421)
+        lost = code in _CONNECTION_LOST
         if code == -1 and self.phase is Phase.AFTER_DATA:
             kind = FailureKind.UNKNOWN_OUTCOME
         raise DeliveryError(

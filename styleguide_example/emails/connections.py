@@ -35,8 +35,9 @@ def connection_ensure() -> BaseEmailBackend:
     Raises:
         DeliveryError: transient, in the phase CONNECT.
     """
-    if _kept.backend is not None and _kept.pid == os.getpid() and not _is_worn():
-        return _kept.backend
+    kept = _kept_backend()
+    if kept is not None and not _is_worn():
+        return kept
     connection_close()
     backend: BaseEmailBackend = get_connection()
     _open(backend)
@@ -51,7 +52,8 @@ def message_send(message: EmailMessage) -> Delivery:
     Raises:
         DeliveryError: with how far the conversation came.
     """
-    backend = connection_ensure()
+    # Whoever ensured a connection a moment ago gets that one, however old it has grown meanwhile.
+    backend = _kept_backend() or connection_ensure()
     reused = _kept.messages > 0
     try:
         return _send(backend, message)
@@ -66,9 +68,9 @@ def message_send(message: EmailMessage) -> Delivery:
 
 def connection_close() -> None:
     """Say goodbye to the server, if this process is the one that said hello."""
-    backend, pid = _kept.backend, _kept.pid
+    backend = _kept_backend()
     connection_forget()
-    if backend is not None and pid == os.getpid():
+    if backend is not None:
         try:
             backend.close()
         except OSError:
@@ -78,6 +80,10 @@ def connection_close() -> None:
 def connection_forget() -> None:
     """Leave the connection alone from now on."""
     _kept.backend = None
+
+
+def _kept_backend() -> BaseEmailBackend | None:
+    return _kept.backend if _kept.pid == os.getpid() else None
 
 
 def _send(backend: BaseEmailBackend, message: EmailMessage) -> Delivery:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, Q, QuerySet, When
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
@@ -133,7 +133,9 @@ def email_queue(*, email: Email) -> Email:
     Raises:
         EmailStatusConflictError: when it has failed or was cancelled.
     """
-    asked = _ask(Email.objects.filter(pk=email.pk), woken_at=Now())
+    # Only what is due now is woken now. Had the others a time here too, the sweep would pass over them at first.
+    due = Q(send_after__isnull=True) | Q(send_after__lte=Now())
+    asked = _ask(Email.objects.filter(pk=email.pk), woken_at=Case(When(due, then=Now())))
     email.refresh_from_db()
     if asked:
         _wake_on_commit(email)

@@ -7,7 +7,7 @@ import logging.config
 import os
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, Task, signals
 from django.conf import settings
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
@@ -28,10 +28,11 @@ def setup_logging(**_: Any) -> None:
 
 
 @signals.task_prerun.connect
-def connections_check(**_: Any) -> None:
+def connections_check(task: Task[Any, Any], **_: Any) -> None:
     """Before a task, drop a database connection that broke or grew too old since the last one.
 
     ``CELERY_DB_REUSE_MAX`` keeps connections over tasks but does not look at them: without this a worker whose database
-    was restarted would fail task after task.
+    was restarted would fail task after task. Not for a task called in place: its caller may be in a transaction.
     """
-    close_old_connections()
+    if not task.request.is_eager:
+        close_old_connections()

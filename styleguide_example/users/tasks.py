@@ -2,10 +2,12 @@
 
 from celery import shared_task
 
+from styleguide_example.common.wakeups import WakeUpTask
+from styleguide_example.core.enums import Priority
 from styleguide_example.users import cleanup
 
 
-@shared_task
+@shared_task(base=WakeUpTask, default_priority=Priority.LOWEST)
 def session_cleanup() -> None:
     """Run :func:`cleanup.session_cleanup`. Periodic, so a run that fails or is lost is made up for by the next."""
     cleanup.session_cleanup()

@@ -1,8 +1,9 @@
 """Races for tests: the same call from several threads at the same moment, each with a connection of its own."""
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from django.db import connection
@@ -24,3 +25,17 @@ def race(call: Callable[[int], Result], *, runners: int) -> list[Result]:
 
     with ThreadPoolExecutor(runners) as pool:
         return list(pool.map(run, range(runners)))
+
+
+@contextmanager
+def meanwhile(call: Callable[[], Result]) -> Iterator[Future[Result]]:
+    """Call ``call`` in a thread with a database connection of its own while the block runs; wait for it at its end."""
+
+    def run() -> Result:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(run)

@@ -1,5 +1,6 @@
 """E-mails for tests."""
 
+from datetime import timedelta
 from typing import Any
 
 import factory
@@ -37,5 +38,13 @@ def email_ended(status: str, **fields: Any) -> Email:
     Email.objects.filter(pk=email.pk).update(
         status=status, queued_at=now, ended_at=now, sent_at=now if status == Email.Status.SENT else None
     )
+    email.refresh_from_db()
+    return email
+
+
+def email_made_due(email: Email) -> Email:
+    """The same e-mail, when the time of its next attempt has come and its message was lost."""
+    a_minute_ago = timezone.now() - timedelta(minutes=1)
+    Email.objects.filter(pk=email.pk).update(next_attempt_at=a_minute_ago, woken_at=None)
     email.refresh_from_db()
     return email

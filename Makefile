@@ -1,0 +1,89 @@
+# What there is to do. Needs Python 3.11 or newer and GNU make; everything else is installed into .venv/.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+# Written last: without it the installation was never finished. Holds where it was made, because scripts in it hold that too.
+STAMP := $(VENV)/installed
+
+# A half, moved or broken .venv/ is as good as none.
+USABLE := $(shell test "$$(cat $(STAMP) 2>/dev/null)" = "$(CURDIR)" && $(PY) -c '' 2>/dev/null && echo yes)
+ifneq ($(USABLE),yes)
+.PHONY: $(STAMP)
+endif
+
+# Each is tried, because a name on the PATH may be a shim that leads nowhere. PYTHON=/path/to/python make setup uses that one.
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$name && break; done)
+
+COMPILE := $(PY) -m uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-emit-find-links \
+	--no-emit-index-url --custom-compile-command "make requirements"
+
+# Made up for the deploy check, which looks at the settings and connects to nothing.
+PRODUCTION := DJANGO_SETTINGS_MODULE=config.django.production DJANGO_DEBUG=False ALLOWED_HOSTS=app.example.com \
+	APP_BASE_URL=https://app.example.com DATABASE_URL=postgres://app:made-up@db.example.com/app \
+	CELERY_BROKER_URL=amqps://app:made-up@broker.example.com/app EMAIL_URL=smtp+tls://app:made-up@mail.example.com:587
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check audit format requirements migrations shell clean
+
+help: ## Show what there is to do
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## Create .venv/ with everything the project needs; again when requirements change
+
+$(STAMP): requirements/dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on the PATH. Install it, or name one: make setup PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing into $(VENV)/: a minute or two, and again only when requirements change."
+	@rm -f $(STAMP)
+	@test "$(USABLE)" = yes || $(PYTHON) -m venv --clear $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements/dev.txt
+	@printf '%s\n' "$(CURDIR)" > $(STAMP)
+
+run: $(STAMP) ## Run the product on this machine until Ctrl-C
+	@$(PY) -m styleguide_example.embedded.run
+
+demo: $(STAMP) ## Show that three people sign up and no e-mail is lost
+	@$(PY) -m styleguide_example.embedded.demo
+
+test: $(STAMP) ## Run the tests; some of them: make test ARGS="-k mailbox"
+	@$(PY) -m pytest $(ARGS)
+
+check: $(STAMP) ## Lint, format, types, contracts, migrations, deploy settings, known vulnerabilities
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+	$(PY) -m mypy .
+	$(VENV)/bin/lint-imports
+	DATABASE_URL=sqlite://:memory: $(PY) manage.py makemigrations --check --dry-run
+	@echo "manage.py check --deploy, with production settings"
+	@$(PRODUCTION) SECRET_KEY="$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+		$(PY) manage.py check --deploy --fail-level WARNING
+	@$(MAKE) --no-print-directory audit
+
+# An index without advisory data makes pip-audit say "No known vulnerabilities found" of packages that nobody looked up.
+audit: $(STAMP) ## Look up known vulnerabilities of the locked requirements (part of check)
+	@echo "pip-audit"
+	@output=$$($(PY) -m pip_audit -r requirements/dev.txt --require-hashes --disable-pip --progress-spinner off 2>&1); code=$$?; \
+	skipped=$$(echo "$$output" | grep -c 'could not be audited'); \
+	if echo "$$output" | grep -q '^Name .* Version .* ID'; then echo "$$output"; exit 1; \
+	elif [ $$code -ne 0 ]; then echo "The audit could not be made: $$(echo "$$output" | tail -n 1)"; \
+	elif [ $$skipped -gt 0 ]; then echo "The audit could not be made: the package index knows no advisories for $$skipped of the locked packages."; \
+	else echo "No known vulnerabilities."; fi
+
+format: $(STAMP) ## Put code into the one format and mend what the linter can
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+requirements: $(STAMP) ## Lock requirements/*.in into requirements/*.txt, with hashes
+	$(COMPILE) requirements/base.in -o requirements/base.txt
+	$(COMPILE) requirements/embedded.in -o requirements/embedded.txt
+	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+
+migrations: $(STAMP) ## Write migrations for changed models
+	$(PY) manage.py makemigrations
+
+shell: $(STAMP) ## Open a Python shell with the models imported
+	@$(PY) manage.py shell
+
+clean: ## Remove caches and reports; .venv/ and var/ stay
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov staticfiles
+	find config styleguide_example -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,163 @@
+"""The conversation ends where it should not: nobody there, silence, a hang-up, no TLS."""
+
+import time
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from styleguide_example.common.tests.processes import refused_port
+from styleguide_example.emails.enums import FailureKind, Phase
+from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError
+from styleguide_example.emails.models import Email, EmailAttempt
+from styleguide_example.emails.services import Attachment, email_failed, email_retry, email_send
+from styleguide_example.emails.tests.factories import email_asked_for, email_made_due
+from styleguide_example.emails.tests.smtp_server import (
+    HANG_UP,
+    SILENCE,
+    TAKEN_THEN_HANG_UP,
+    TAKEN_THEN_SILENCE,
+    SMTPServer,
+)
+
+pytestmark = pytest.mark.django_db
+
+BEFORE_THE_END = {
+    "connect": Phase.CONNECT,
+    "ehlo": Phase.CONNECT,
+    "mail": Phase.ENVELOPE,
+    "rcpt": Phase.ENVELOPE,
+    "data": Phase.DATA,
+}
+
+
+@pytest.fixture(autouse=True)
+def little_patience(settings: Settings) -> None:
+    settings.EMAIL_TIMEOUT = 0.2  # seconds
+
+
+def _attempt(email: Email) -> EmailAttempt:
+    """Try to send ``email`` and return the failed attempt."""
+    with pytest.raises((EmailAttemptFailedError, EmailGivenUpError)):
+        email_send(email=email)
+    email.refresh_from_db()
+    assert email.lease_token is None
+    return email.failed_attempts.get()
+
+
+class TestEmailSendCut:
+    @pytest.mark.parametrize("how", [SILENCE, HANG_UP])
+    @pytest.mark.parametrize("step", BEFORE_THE_END)
+    def test_before_the_message_is_whole_is_tried_again(self, smtp: SMTPServer, step: str, how: str) -> None:
+        smtp.fail(step, how)
+        email = email_asked_for()
+
+        began = time.monotonic()
+        attempt = _attempt(email)
+        assert time.monotonic() - began < 5
+
+        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, BEFORE_THE_END[step])
+        assert smtp.received == []
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+        assert smtp.copies() == {email.message_id: 1}
+
+    @pytest.mark.parametrize("how", [SILENCE, HANG_UP])
+    def test_in_the_middle_of_a_long_message_is_tried_again(self, smtp: SMTPServer, how: str) -> None:
+        """Longer than what the network takes in before anybody reads: the last dot has not left."""
+        smtp.fail("body", how)
+        email = email_asked_for(attachments=[Attachment("long.bin", bytes(10_000_000))])
+
+        attempt = _attempt(email)
+
+        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.DATA)
+
+    def test_by_a_port_where_nobody_listens_is_tried_again(self, smtp: SMTPServer, settings: Settings) -> None:
+        email = email_asked_for()
+        with refused_port() as port:
+            settings.EMAIL_PORT = port
+            attempt = _attempt(email)
+        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.CONNECT)
+        assert "ConnectionRefusedError" in attempt.error
+
+        settings.EMAIL_PORT = smtp.port
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
+    @pytest.mark.parametrize(
+        ("changes", "error"),
+        [
+            ({"EMAIL_USE_TLS": True}, "STARTTLS extension not supported"),
+            ({"EMAIL_USE_SSL": True}, "SSL"),
+            ({"EMAIL_HOST_USER": "me", "EMAIL_HOST_PASSWORD": "hunter2"}, "AUTH extension not supported"),
+            ({"EMAIL_HOST": "no-such-host.invalid"}, "gaierror"),
+        ],
+    )
+    def test_by_settings_that_the_server_does_not_share_is_tried_again(
+        self, smtp: SMTPServer, settings: Settings, changes: dict[str, Any], error: str
+    ) -> None:
+        email = email_asked_for()
+        for name, value in changes.items():
+            setattr(settings, name, value)
+
+        attempt = _attempt(email)
+
+        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.CONNECT)
+        assert error in attempt.error
+        assert "hunter2" not in attempt.error
+        assert smtp.received == []
+
+
+AFTER_THE_END = [
+    ("message", SILENCE),
+    ("message", HANG_UP),
+    ("message", TAKEN_THEN_SILENCE),
+    ("message", TAKEN_THEN_HANG_UP),
+    ("message", "<html>Bad Gateway</html>"),
+    ("body", HANG_UP),
+    ("body", SILENCE),
+]
+
+
+class TestUnknownOutcome:
+    @pytest.mark.parametrize(("step", "how"), AFTER_THE_END)
+    def test_is_sent_again_with_the_same_message_id(
+        self, smtp: SMTPServer, settings: Settings, step: str, how: str
+    ) -> None:
+        settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
+        smtp.fail(step, how)
+        email = email_asked_for()
+
+        attempt = _attempt(email)
+        assert (attempt.kind, attempt.phase) == (FailureKind.UNKNOWN_OUTCOME, Phase.AFTER_DATA)
+        assert not email_failed(email=email)
+
+        taken = len(smtp.received)
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+        assert smtp.copies() == {email.message_id: taken + 1}
+
+    @pytest.mark.parametrize(("step", "how"), AFTER_THE_END)
+    def test_is_held_for_a_person_who_can_send_it_again(
+        self, smtp: SMTPServer, settings: Settings, step: str, how: str
+    ) -> None:
+        settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "hold"
+        smtp.fail(step, how)
+        email = email_asked_for()
+
+        attempt = _attempt(email)
+        assert attempt.kind == FailureKind.UNKNOWN_OUTCOME
+        assert email.next_attempt_at is None
+        assert email_failed(email=email)
+        taken = len(smtp.received)
+
+        email.refresh_from_db()
+        assert (email.status, email.last_error_kind) == (Email.Status.FAILED, FailureKind.UNKNOWN_OUTCOME)
+        email_send(email=email_retry(email=email))
+        assert smtp.copies() == {email.message_id: taken + 1}
+
+    def test_counts_as_an_attempt(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
+        smtp.fail("message", HANG_UP, HANG_UP)
+        email = email_asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_made_due(email))

@@ -1,0 +1,86 @@
+"""What came of a demo: the product's rows beside what the SMTP server took."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from styleguide_example.emails.models import Email
+from styleguide_example.embedded.mailbox import CaughtMail
+from styleguide_example.tasks.selectors import Schedule, schedule_list
+from styleguide_example.tasks.timetable import TIMETABLE
+
+#: A confirmation and a welcome.
+EMAILS_PER_PERSON = 2
+
+
+@dataclass(frozen=True)
+class EmailLine:
+    """One e-mail: its row, and when the SMTP server first took it."""
+
+    to: str
+    subject: str
+    status: str
+    attempts: int
+    milliseconds: float | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """The figures, counted at the SMTP server, and in words what is wrong with them."""
+
+    emails: list[EmailLine]
+    schedules: list[Schedule]
+    emails_sent: int
+    lost: int
+    duplicates: int
+    problems: list[str] = field(default_factory=list)
+
+    def figures(self) -> dict[str, int]:
+        """For machines."""
+        return {
+            "emails_sent": self.emails_sent,
+            "lost": self.lost,
+            "duplicates": self.duplicates,
+            "schedules": len(self.schedules),
+        }
+
+
+def account_make(*, people: int, caught: Sequence[CaughtMail]) -> Account:
+    """Compare the rows that were asked for with what was ``caught``.
+
+    Lost is what was asked for, or expected of so many ``people``, and never arrived. A duplicate is a further arrival
+    of a Message-ID.
+    """
+    asked = list(Email.objects.exclude(status__in=[Email.Status.READY, Email.Status.CANCELLED]).order_by("queued_at"))
+    arrivals = Counter(mail.message_id for mail in caught)
+    missing = [email for email in asked if email.message_id not in arrivals]
+    never_asked = max(0, people * EMAILS_PER_PERSON - len(asked))
+    schedules = [schedule for schedule in schedule_list() if schedule.enabled]
+    account = Account(
+        emails=[_line(email, caught) for email in asked],
+        schedules=schedules,
+        emails_sent=len(arrivals),
+        lost=len(missing) + never_asked,
+        duplicates=arrivals.total() - len(arrivals),
+    )
+    account.problems.extend(_problems(account, expected=people * EMAILS_PER_PERSON))
+    return account
+
+
+def _line(email: Email, caught: Sequence[CaughtMail]) -> EmailLine:
+    arrived = [mail.caught_at for mail in caught if mail.message_id == email.message_id]
+    milliseconds = (min(arrived) - email.queued_at).total_seconds() * 1000 if arrived and email.queued_at else None
+    return EmailLine(", ".join(email.to), email.subject, email.status, email.attempts, milliseconds)
+
+
+def _problems(account: Account, *, expected: int) -> list[str]:
+    not_sent = [line for line in account.emails if line.status != Email.Status.SENT]
+    not_scheduled = {entry.name for entry in TIMETABLE} - {schedule.name for schedule in account.schedules}
+    found = {
+        f"{account.lost} e-mails never arrived at the SMTP server.": account.lost,
+        f"{account.duplicates} e-mails arrived more than once.": account.duplicates,
+        f"{account.emails_sent} e-mails arrived, {expected} were expected.": account.emails_sent != expected,
+        f"{len(not_sent)} e-mails are not recorded as sent.": not_sent,
+        f"Not scheduled: {', '.join(sorted(not_scheduled))}.": not_scheduled,
+    }
+    return [problem for problem, is_so in found.items() if is_so]

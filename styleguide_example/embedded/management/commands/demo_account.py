@@ -1,0 +1,65 @@
+"""``manage.py demo_account``: the last part of ``make demo``, once everything has stopped."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from django.utils.timesince import timeuntil
+
+from styleguide_example.embedded.account import Account, account_make
+from styleguide_example.embedded.mailbox import caught_list, mailbox_directory
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    if at is None or at <= now:
+        return "now"
+    # The estimate is microseconds early, which would show as the second before.
+    rounded = at + timedelta(milliseconds=500)
+    seconds = (rounded - now).total_seconds()
+    left = f"{seconds:.0f} seconds" if seconds < 60 else timeuntil(rounded, now)
+    return f"{rounded:%Y-%m-%d %H:%M:%S} UTC, in {left}"
+
+
+class Command(BaseCommand):
+    """Prints the account; its last line is one JSON object."""
+
+    help = "Accounts for the e-mails and schedules of a demo. Exits with 1 when anything is wrong."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--people", type=int, required=True, help="How many signed up and completed onboarding.")
+
+    def handle(self, *args: Any, people: int, **options: Any) -> None:
+        """Count, and say it."""
+        account = account_make(people=people, caught=caught_list(mailbox_directory(settings.VAR_DIR)))
+        self._emails(account)
+        self._schedules(account)
+        self.stdout.write(json.dumps(account.figures()))
+        if account.problems:
+            raise CommandError(" ".join(account.problems))
+
+    def _emails(self, account: Account) -> None:
+        self.stdout.write("E-mails (the time is from the commit to the SMTP server's acceptance)")
+        to, subject = (
+            max((len(value) for value in values), default=0)
+            for values in ([line.to for line in account.emails], [line.subject for line in account.emails])
+        )
+        for line in account.emails:
+            took = "never arrived" if line.milliseconds is None else f"{line.milliseconds:.0f} ms"
+            attempts = "1 attempt" if line.attempts == 1 else f"{line.attempts} attempts"
+            self.stdout.write(f"  {line.to:<{to}}  {line.subject:<{subject}}  {line.status}  {attempts}  {took:>7}")
+
+    def _schedules(self, account: Account) -> None:
+        self.stdout.write("\nSchedules")
+        now = timezone.now()
+        name, words = (
+            max((len(value) for value in values), default=0)
+            for values in ([s.name for s in account.schedules], [s.in_words for s in account.schedules])
+        )
+        for schedule in account.schedules:
+            at = schedule.next_run_at
+            self.stdout.write(f"  {schedule.name:<{name}}  {schedule.in_words:<{words}}  next run {_when(at, now)}")
+        self.stdout.write("")

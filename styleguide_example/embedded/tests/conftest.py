@@ -1,0 +1,69 @@
+"""What the tests of one machine share: a mailbox of their own, and a way to find what was left running."""
+
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+import psutil
+import pytest
+from pytest_django import Settings
+
+from styleguide_example.embedded.environment import free_port
+from styleguide_example.embedded.mailbox import caught_add, mailbox_directory
+
+Catch = Callable[..., str]
+
+
+@pytest.fixture
+def directory(settings: Settings, tmp_path: Path) -> Path:
+    """The mailbox of a development machine, empty."""
+    settings.DEBUG = True
+    settings.VAR_DIR = tmp_path
+    return mailbox_directory(tmp_path)
+
+
+@pytest.fixture
+def catch(directory: Path) -> Catch:
+    """Puts a message into the mailbox, without SMTP, and returns its key."""
+
+    def add(*, to: str = "ada@example.com", subject: str = "Welcome", text: str = "Hello", html: str = "") -> str:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "hello@example.com", to, subject
+        message.set_content(text)
+        if html:
+            message.add_alternative(html, subtype="html")
+        return caught_add(
+            directory, envelope_from="hello@example.com", envelope_to=[to], source=message.as_bytes(policy=SMTP)
+        )
+
+    return add
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    return free_port()
+
+
+@pytest.fixture
+def processes_of(tmp_path: Path) -> Iterator[Callable[[Path], list[str]]]:
+    """Lists the command lines of the processes whose VAR_DIR is a directory; whoever is left at the end is killed."""
+    found: dict[int, psutil.Process] = {}
+
+    def processes(var_dir: Path) -> list[str]:
+        found.update({process.pid: process for process in psutil.process_iter() if _var_dir(process) == str(var_dir)})
+        alive = [process for process in found.values() if process.is_running() and process.status() != "zombie"]
+        return [" ".join(process.cmdline()) for process in alive]
+
+    yield processes
+    for process in found.values():
+        if process.is_running():
+            process.kill()
+
+
+def _var_dir(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("VAR_DIR")
+    except psutil.Error:  # ended meanwhile, or somebody else's
+        return None

@@ -1,0 +1,82 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from styleguide_example.emails.models import Email
+from styleguide_example.embedded.account import account_make
+from styleguide_example.embedded.mailbox import CaughtMail, caught_add, caught_list
+from styleguide_example.tasks.services import periodic_tasks_sync
+from styleguide_example.tasks.timetable import TIMETABLE
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _timetable() -> None:
+    periodic_tasks_sync(entries=TIMETABLE)
+
+
+def _sent(to: str) -> Email:
+    now = timezone.now()
+    return Email.objects.create(
+        to=[to], subject="Welcome", plain_text="Hello", status=Email.Status.SENT, attempts=1,
+        queued_at=now - timedelta(seconds=1), sent_at=now, ended_at=now,
+    )  # fmt: skip
+
+
+def _catch(directory: Path, *emails: Email) -> list[CaughtMail]:
+    for email in emails:
+        source = f"Message-ID: {email.message_id}\r\nSubject: {email.subject}\r\n\r\nHello\r\n".encode()
+        caught_add(directory, envelope_from="hello@example.com", envelope_to=email.to, source=source)
+    return caught_list(directory)
+
+
+class TestAccountMake:
+    def test_finds_nothing_wrong_when_each_arrived_once(self, directory: Path) -> None:
+        emails = [_sent("ada@example.com"), _sent("ada@example.com")]
+
+        account = account_make(people=1, caught=_catch(directory, *emails))
+
+        assert account.problems == []
+        assert account.figures() == {"emails_sent": 2, "lost": 0, "duplicates": 0, "schedules": len(TIMETABLE)}
+        assert all(line.milliseconds and 900 < line.milliseconds < 10_000 for line in account.emails)
+
+    def test_counts_as_lost_what_is_recorded_as_sent_and_never_arrived(self, directory: Path) -> None:
+        arrived, _lost = _sent("ada@example.com"), _sent("ada@example.com")
+
+        account = account_make(people=1, caught=_catch(directory, arrived))
+
+        assert (account.emails_sent, account.lost) == (1, 1)
+        assert "1 e-mails never arrived at the SMTP server." in account.problems
+
+    def test_counts_as_lost_what_nobody_asked_for_though_it_was_expected(self, directory: Path) -> None:
+        account = account_make(people=1, caught=_catch(directory, _sent("ada@example.com")))
+
+        assert account.lost == 1
+
+    def test_counts_further_arrivals_of_one_message_id(self, directory: Path) -> None:
+        twice, once = _sent("ada@example.com"), _sent("ada@example.com")
+
+        account = account_make(people=1, caught=_catch(directory, twice, once, twice))
+
+        assert (account.emails_sent, account.duplicates) == (2, 1)
+        assert "1 e-mails arrived more than once." in account.problems
+
+    def test_complains_about_an_arrival_without_a_record(self, directory: Path) -> None:
+        emails = [_sent("ada@example.com"), _sent("ada@example.com")]
+        caught = _catch(directory, *emails)
+        Email.objects.filter(pk=emails[0].pk).update(status=Email.Status.SENDING, sent_at=None, ended_at=None)
+
+        account = account_make(people=1, caught=caught)
+
+        assert account.problems == ["1 e-mails are not recorded as sent."]
+
+    def test_complains_about_a_schedule_that_is_not_there(self, directory: Path) -> None:
+        periodic_tasks_sync(entries=TIMETABLE[1:])
+        emails = [_sent("ada@example.com"), _sent("ada@example.com")]
+
+        account = account_make(people=1, caught=_catch(directory, *emails))
+
+        assert account.problems == [f"Not scheduled: {TIMETABLE[0].name}."]

@@ -1,0 +1,41 @@
+import pytest
+
+from styleguide_example.embedded.journey import JourneyError, Page
+
+PAGE = """
+<header><form method="post" action="/sign-out/"><input type="hidden" name="token" value="header"></form></header>
+<main>
+  <form method="get" action="/search/"><input name="q"></form>
+  <form method="POST" action="?step=2">
+    <input type="hidden" name="csrfmiddlewaretoken" value="secret">
+    <input name="full_name" value="">
+    <input type="email" value="not sent, it has no name">
+    <input type="password" name="new_password1">
+    <select name="time_zone">
+      <option value="">Choose</option><option value="UTC">UTC</option>
+      <optgroup><option value="Europe/Sofia" selected>Sofia</option></optgroup>
+    </select>
+    <button>Go on</button>
+  </form>
+</main>
+"""
+
+
+class TestPage:
+    def test_finds_what_a_browser_would_send(self) -> None:
+        form = Page(url="http://localhost/onboarding/", html=PAGE).form()
+
+        assert form.action == "?step=2"
+        assert form.values == {
+            "csrfmiddlewaretoken": "secret",
+            "full_name": "",
+            "new_password1": "",
+            "time_zone": "Europe/Sofia",
+        }
+        assert form.types["new_password1"] == "password"
+
+    def test_says_when_there_is_no_form_to_go_on_with(self) -> None:
+        page = Page(url="http://localhost/home/?a=b", html="<main><h1>Home</h1></main>")
+
+        with pytest.raises(JourneyError, match="The page /home/ has no form to fill in"):
+            page.form()
