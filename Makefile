@@ -23,8 +23,13 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.django.production DJANGO_DEBUG=False
 	APP_BASE_URL=https://app.example.com DATABASE_URL=postgres://app:made-up@db.example.com/app \
 	CELERY_BROKER_URL=amqps://app:made-up@broker.example.com/app EMAIL_URL=smtp+tls://app:made-up@mail.example.com:587
 
+# `make test` is the same everywhere, whatever the shell exports.
+NO_SERVICES := env -u DATABASE_URL -u CELERY_BROKER_URL -u EMAIL_URL
+# The embedded profile is SQLite by definition.
+NOT_EMBEDDED := --ignore=styleguide_example/embedded
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check audit format requirements migrations shell clean
+.PHONY: help setup run demo test pytest check audit format requirements migrations shell clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,8 +50,17 @@ run: $(STAMP) ## Run the product on this machine until Ctrl-C
 demo: $(STAMP) ## Show that three people sign up and no e-mail is lost
 	@$(PY) -m styleguide_example.embedded.demo
 
-test: $(STAMP) ## Run the tests; some of them: make test ARGS="-k mailbox"
-	@$(PY) -m pytest $(ARGS)
+test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make test ARGS="-k mailbox"
+	@echo "On SQLite, with the embedded broker:"
+	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest
+	@echo "On PostgreSQL (from the package index), with the embedded broker:"
+	@$(NO_SERVICES) $(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m styleguide_example.common.tests.with_postgresql \
+		$(MAKE) --no-print-directory pytest ARGS="$(NOT_EMBEDDED) $(ARGS)"
+	@echo "Not run here: the suite with RabbitMQ and with Redis as services; .ci/run does that, and says what it needs."
+
+# Once, on the database and broker of the environment. The processes wait more than they compute, so 3 do on 2 cores.
+pytest: $(STAMP)
+	@$(PY) -m pytest -q -n 3 $(ARGS)
 
 check: $(STAMP) ## Lint, format, types, contracts, migrations, deploy settings, known vulnerabilities
 	$(PY) -m ruff check

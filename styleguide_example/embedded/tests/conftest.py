@@ -1,5 +1,6 @@
 """What the tests of one machine share: a mailbox of their own, and a way to find what was left running."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -13,6 +14,13 @@ from styleguide_example.embedded.environment import free_port
 from styleguide_example.embedded.mailbox import caught_add, mailbox_directory
 
 Catch = Callable[..., str]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Shorter than pytest's own: the path of a Unix socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="styleguide-", ignore_cleanup_errors=True) as directory:
+        yield Path(directory).resolve()
 
 
 @pytest.fixture
