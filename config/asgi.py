@@ -7,6 +7,7 @@ import os
 
 from django.core.asgi import get_asgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.base")
+# Whoever forgets to say which settings gets those that refuse to start without secrets, not those that are open.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.production")
 
 application = get_asgi_application()

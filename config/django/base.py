@@ -93,7 +93,7 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
-# Nobody has to run collectstatic to see a page in development; production collects (`release` in the Procfile).
+# Nobody has to run collectstatic to see a page in development; a deploy collects them.
 WHITENOISE_USE_FINDERS = DEBUG
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -3,6 +3,8 @@
 https://docs.djangoproject.com/en/5.2/howto/deployment/checklist/
 """
 
+import os
+
 from django.core.exceptions import ImproperlyConfigured
 
 from config.env import BASE_DIR, env
@@ -14,8 +16,21 @@ if _missing:
         f"Production needs {', '.join(_missing)} in the environment. .env.example says what each is for."
     )
 
+# Before the base settings read them.
+os.environ["DJANGO_DEBUG"] = "False"
+os.environ.setdefault("LOG_FORMAT", "json")
+
 from config.django.base import *  # noqa: F403  refuse first, then read the rest
-from config.django.base import APP_BASE_URL, DEVELOPMENT_APPS, INSTALLED_APPS
+from config.django.base import ALLOWED_HOSTS, APP_BASE_URL, DEVELOPMENT_APPS, INSTALLED_APPS, SECRET_KEY
+
+_refused = {
+    "SECRET_KEY": "not-a-secret" in SECRET_KEY and "is the one from the repository, which everybody knows",
+    "ALLOWED_HOSTS": "*" in ALLOWED_HOSTS and "must name the hosts: '*' lets a forged Host header into links",
+    "APP_BASE_URL": not APP_BASE_URL.startswith("https://") and "must begin with https://",
+    "EMAIL_URL": "smtp" not in env.str("EMAIL_URL") and "must be a mail server: anything else would not send e-mails",
+}
+if any(_refused.values()):
+    raise ImproperlyConfigured(" ".join(f"{name} {reason}." for name, reason in _refused.items() if reason))
 
 DEBUG = False
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in DEVELOPMENT_APPS]

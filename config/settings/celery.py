@@ -16,7 +16,8 @@ CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_TASK_DEFAULT_QUEUE", default="celery
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 
-# A person waits behind a publish, so it may take half a second and is not repeated: the sweep finds the row anyway.
+# A person waits behind a publish, so it may take half a second and is not repeated: the sweep finds the row anyway. (A
+# worker has more patience: tasks/celery.py.)
 # https://docs.celeryq.dev/en/stable/userguide/calling.html#message-sending-retry
 CELERY_TASK_PUBLISH_RETRY = (
     True  # with no retries in the policy; without the policy kombu sleeps 2 s before it gives up
@@ -65,8 +66,8 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = env.int("CELERY_WORKER_CONCURRENCY", default=2)
 # Soft is an exception in the task, hard is SIGKILL. Shorter than the lease, or a live worker could lose its row.
-CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=60)
-CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT_SECONDS", default=75)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=90)
+CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT_SECONDS", default=100)
 # SIGTERM: finish what runs. SIGQUIT (Heroku with REMAP_SIGTERM) gets this many seconds to finish too.
 # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10

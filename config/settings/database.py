@@ -7,13 +7,12 @@ from typing import Any
 
 from config.env import VAR_DIR, env
 
-_url = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")
+_url = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'db.sqlite3'}"
 _database: dict[str, Any] = env.db_url_config(_url)
 
-# SQLite makes the file, not the folder, and the first command of a new clone is `migrate`.
-VAR_DIR.mkdir(parents=True, exist_ok=True)
-
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # SQLite makes the file, not the folder, and the first command of a new clone is `migrate`.
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
     # Django's defaults lose most writes when eight processes write at once ("database is locked"), these lose none:
     # https://docs.djangoproject.com/en/5.2/ref/databases/#database-is-locked-errors
     # `synchronous` stays at FULL: a committed e-mail must survive a power failure.

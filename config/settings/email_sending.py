@@ -20,6 +20,9 @@ EMAIL_USE_SSL = _server.get("EMAIL_USE_SSL", False)
 #: Seconds for each answer of the server. RFC 5321 4.5.3.2 would allow minutes; a worker has better things to do.
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=15)
 
+#: Seconds for the answer to the whole message. Longer, because a server that took it and is not heard gets it twice.
+EMAIL_TIMEOUT_AFTER_DATA = env.int("EMAIL_TIMEOUT_AFTER_DATA_SECONDS", default=45)
+
 #: Sender where an e-mail names none.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Fieldnote <hello@example.com>")
 
@@ -30,19 +33,20 @@ EMAIL_CONNECTION_MAX_MESSAGES = env.int("EMAIL_CONNECTION_MAX_MESSAGES", default
 # -- Attempts ----------------------------------------------------------------------------------------------------------
 #: How long a worker may hold an e-mail. Longer than the hard time limit of its task.
 EMAIL_SENDING_LEASE_SECONDS = env.int("EMAIL_SENDING_LEASE_SECONDS", default=120)
+#: Attempts that could not even connect do not count: that is not the e-mail's fault, and its age bounds them.
 EMAIL_SENDING_MAX_ATTEMPTS = env.int("EMAIL_SENDING_MAX_ATTEMPTS", default=10)
-#: No attempt is begun when an e-mail was asked for longer ago than this.
+#: No further attempt when the first one failed longer ago than this.
 EMAIL_SENDING_MAX_AGE_SECONDS = env.int("EMAIL_SENDING_MAX_AGE_SECONDS", default=60 * 60 * 48)
 #: Before attempt n + 1 passes a random time between 0 and min(maximum, base * 2 ** (n - 1)) seconds (full jitter).
 EMAIL_SENDING_BACKOFF_SECONDS = env.int("EMAIL_SENDING_BACKOFF_SECONDS", default=30)
 EMAIL_SENDING_BACKOFF_MAX_SECONDS = env.int("EMAIL_SENDING_BACKOFF_MAX_SECONDS", default=60 * 60)
 #: A due e-mail that nobody claimed is woken again after this time: its message was lost, or waits in a long queue.
 EMAIL_SENDING_WAKE_AGAIN_SECONDS = env.int("EMAIL_SENDING_WAKE_AGAIN_SECONDS", default=30)
-#: How many e-mails one sweep wakes, at the most.
-EMAIL_SENDING_SWEEP_LIMIT = env.int("EMAIL_SENDING_SWEEP_LIMIT", default=1000)
+#: A sweep brings the queue to this length at most, so that a long backlog is not published again and again.
+EMAIL_SENDING_SWEEP_LIMIT = env.int("EMAIL_SENDING_SWEEP_LIMIT", default=5000)
 #: When a worker dies, or the server falls silent, between the end of the message and the answer, nobody can know
-#: whether it was taken. "resend": may arrive twice, with one Message-ID. "hold": ends in FAILED, for a person to
-#: decide.
+#: whether it was taken. "resend": may arrive twice, with one Message-ID; a server that falls silent again does not
+#: get it a third time. "hold": ends in FAILED, for a person to decide.
 EMAIL_SENDING_UNKNOWN_OUTCOME = env.str("EMAIL_SENDING_UNKNOWN_OUTCOME", default="resend")
 
 # -- Limits and clean-up -----------------------------------------------------------------------------------------------

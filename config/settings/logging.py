@@ -45,7 +45,7 @@ LOGGING = {
         # Django's own handlers would print each error a second time, and in DEBUG mail it.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        # One line a task is enough: django-structlog writes it.
+        # django-structlog says it already, with the request's id.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },

@@ -1,10 +1,11 @@
 """Counts attempts in fixed windows of time, in the database.
 
-Our own forty lines rather than django-ratelimit, because that needs a cache shared by all processes with an atomic
+Our own few lines rather than django-ratelimit, because that needs a cache shared by all processes with an atomic
 increment, which the embedded profile and a RabbitMQ deployment do not have; the database is always there.
 """
 
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from django.conf import settings
 from django.db import transaction
@@ -37,15 +38,31 @@ def rate_limit_cleanup() -> int:
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the address of the client: the peer's, or what the outermost trusted proxy saw.
+    """Return what counts as one client: the peer, or what the outermost trusted proxy saw. IPv6 counts by its /64.
 
-    ``X-Forwarded-For`` is believed only as far as proxies of ours wrote it (``TRUSTED_PROXY_COUNT``), from the right.
+    ``X-Forwarded-For`` is believed only as far as proxies of ours wrote it (``TRUSTED_PROXY_COUNT``), from the right,
+    and only where an IP address stands there. Empty behind a Unix socket of which no proxy says who is behind it.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
-    if not settings.TRUSTED_PROXY_COUNT:
-        return peer
+    proxies = settings.TRUSTED_PROXY_COUNT
     hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
-    return hops[-settings.TRUSTED_PROXY_COUNT] if len(hops) >= settings.TRUSTED_PROXY_COUNT else peer
+    seen = hops[-proxies] if 0 < proxies <= len(hops) else ""
+    return _one_client(seen) or _one_client(peer) or peer
+
+
+def _one_client(address: str) -> str:
+    """Return the IPv4 address, or the /64 of the IPv6 one. Empty for what is neither.
+
+    Whoever has one address of a /64 has 2^64 of them: the other half of the bits is the machine's own choice (RFC 4291
+    2.5.1, RFC 8981). A socket for both families shows IPv4 as ``::ffff:192.0.2.1``.
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or IPv6Network((int(ip), 64), strict=False))
 
 
 def _window_started_at(moment: datetime) -> datetime:

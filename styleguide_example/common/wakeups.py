@@ -96,6 +96,15 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
             return False
         return True
 
+    def messages_waiting(self) -> int | None:
+        """Return how many messages, of any task, wait in this task's queue; None when the broker is away."""
+        try:
+            with self.app.connection_for_write() as connection:
+                queue: Any = self.app.amqp.queues[self.app.conf.task_default_queue](connection.default_channel)
+                return int(queue.queue_declare().message_count)
+        except self._broker_errors():
+            return None
+
     def _broker_errors(self) -> tuple[type[BaseException], ...]:
         """Kombu translates the errors that a new connection can mend; a refused password or queue rises as it came."""
         connection = self.app.connection_for_write()  # not opened: it only knows its transport

@@ -13,6 +13,8 @@ _MASKS = (
     # User and password in a URL: redis://:secret@host, smtp://ada@example.com:secret@host. Before the addresses, which
     # would leave the part of a password before a colon.
     (re.compile(r"(?<=://)[^/?#\s\"<>]*@"), "[secret]@"),
+    # The row that PostgreSQL quotes when a constraint refuses it: bodies and names.
+    (re.compile(r"(Failing row contains )\(.*\)", re.DOTALL), r"\1([row])"),
     # An address, plain or percent-encoded. Masked whole: the domain alone can name a person. A domain has a dot; with
     # none it is a worker's name (celery@host).
     (

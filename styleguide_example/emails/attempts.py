@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from styleguide_example.common import leases
 from styleguide_example.common.persistence import persistent
 from styleguide_example.core.backoff import backoff_seconds
-from styleguide_example.emails.enums import FailureKind, UnknownOutcome
+from styleguide_example.emails.enums import FailureKind, Phase, UnknownOutcome
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
 from styleguide_example.emails.models import Email, EmailAttempt
 
@@ -31,6 +32,11 @@ class Failure:
     code: int = 0
     reply: str = ""
     at_once: bool = False
+
+    @property
+    def is_uncounted(self) -> bool:
+        """Whether it says nothing about the e-mail: the server was not reached, or did not let us in."""
+        return self.kind is FailureKind.TRANSIENT and self.phase == Phase.CONNECT
 
 
 def attempt_failed(email: Email, *, token: uuid.UUID, failure: Failure) -> Exception:
@@ -63,7 +69,7 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
         next_attempt_at=next_at,
         woken_at=None,
         updated_at=now,
-        last_error=failure.error,
+        last_error=_storable(failure.error),
         last_error_kind=failure.kind,
         smtp_reply=failure.reply,
         delivered_to=email.delivered_to,
@@ -77,7 +83,7 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
         number=email.attempts,
         kind=failure.kind,
         phase=failure.phase,
-        error=failure.error,
+        error=_storable(failure.error),
         smtp_code=failure.code or None,
         smtp_reply=failure.reply,
         worker=f"{socket.gethostname()}:{os.getpid()}",
@@ -95,13 +101,13 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
     return True, next_at
 
 
+def _storable(text: str) -> str:
+    """PostgreSQL has no place for NUL, and what an error quotes may hold one."""
+    return text.replace("\x00", "")
+
+
 def _next_attempt_at(email: Email, failure: Failure, now: datetime) -> datetime | None:
-    if (
-        failure.kind in (FailureKind.PERMANENT, FailureKind.BUG)
-        or email.attempts >= settings.EMAIL_SENDING_MAX_ATTEMPTS
-    ):
-        return None
-    if failure.kind is FailureKind.UNKNOWN_OUTCOME and settings.EMAIL_SENDING_UNKNOWN_OUTCOME == UnknownOutcome.HOLD:
+    if failure.kind is FailureKind.PERMANENT or _is_used_up(email, failure) or _is_held(email, failure):
         return None
     if failure.at_once:
         return now
@@ -115,10 +121,34 @@ def _next_attempt_at(email: Email, failure: Failure, now: datetime) -> datetime 
     return None if next_at > _latest_attempt_at(email, now) else next_at
 
 
+def _is_used_up(email: Email, failure: Failure) -> bool:
+    """Whether this was the last attempt that counts."""
+    if failure.is_uncounted or email.attempts < settings.EMAIL_SENDING_MAX_ATTEMPTS:
+        return False
+    uncounted = _failed_since_asked(email).filter(kind=FailureKind.TRANSIENT, phase=Phase.CONNECT).count()
+    return bool(email.attempts - uncounted >= settings.EMAIL_SENDING_MAX_ATTEMPTS)
+
+
+def _is_held(email: Email, failure: Failure) -> bool:
+    """Whether a person has to decide, because the server may have the e-mail already."""
+    if failure.kind is not FailureKind.UNKNOWN_OUTCOME:
+        return False
+    if settings.EMAIL_SENDING_UNKNOWN_OUTCOME == UnknownOutcome.HOLD:
+        return True
+    # A server that takes messages and does not say so would get one more at every attempt. (A worker that was killed is
+    # another matter: the next one may live, and the cap bounds it.)
+    fell_silent_before = _failed_since_asked(email).filter(kind=FailureKind.UNKNOWN_OUTCOME)
+    return not failure.at_once and fell_silent_before.exists()
+
+
 def _latest_attempt_at(email: Email, now: datetime) -> datetime:
     """Attempts end when the first failure since the e-mail was asked for is too old.
 
     Not counted from the request itself, for a broker may have been away for days and the e-mail must still go out.
     """
-    failed_at = email.failed_attempts.filter(ended_at__gte=email.queued_at or now).values_list("ended_at", flat=True)
+    failed_at = _failed_since_asked(email).values_list("ended_at", flat=True)
     return (failed_at.first() or now) + timedelta(seconds=settings.EMAIL_SENDING_MAX_AGE_SECONDS)
+
+
+def _failed_since_asked(email: Email) -> QuerySet[EmailAttempt]:
+    return email.failed_attempts.filter(ended_at__gte=email.queued_at or email.created_at)

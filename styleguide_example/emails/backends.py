@@ -18,6 +18,8 @@ from django.core.mail.message import sanitize_address
 from styleguide_example.emails.enums import FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError
 
+#: Sign in first, start TLS first, or not with this password: RFC 4954 6.
+_SIGN_IN_REFUSED = (530, 534, 535, 538)
 #: -1 is smtplib's word for an answer that is not SMTP; 421 says that the server closes the connection.
 _CONNECTION_LOST = (-1, 421)
 
@@ -45,7 +47,8 @@ class SMTPBackend(EmailBackend):
             opened = super().open()
             if self.connection is not None:
                 self.connection.ehlo_or_helo_if_needed()
-        except (OSError, SoftTimeLimitExceeded) as error:  # SMTPException and SSLError are OSErrors
+        except (OSError, ValueError, SoftTimeLimitExceeded) as error:
+            # SMTPException and SSLError are OSErrors; a name or password that is not ASCII is a ValueError.
             self.drop()
             raise _delivery_error(error, Phase.CONNECT) from error
         return opened
@@ -53,7 +56,7 @@ class SMTPBackend(EmailBackend):
     def drop(self) -> None:
         """Close the socket without a farewell, which a server that is gone or hangs would not answer."""
         for name in ("connection", "_partial_connection"):
-            connection: smtplib.SMTP | None = getattr(self, name)
+            connection: smtplib.SMTP | None = getattr(self, name, None)
             if connection is not None:
                 connection.close()
             setattr(self, name, None)
@@ -67,24 +70,25 @@ class SMTPBackend(EmailBackend):
                 sanitize_address(email_message.from_email, encoding), email_message.recipients(), payload
             )
         except DeliveryError as error:
+            error.connection_lost = error.connection_lost or not self._reset()
             if error.connection_lost:
                 self.drop()
-            else:
-                self._reset()
             raise
         except (OSError, SoftTimeLimitExceeded) as error:
             self.drop()
             raise _delivery_error(error, conversation.phase) from error
+        except BaseException:
+            self.drop()  # in the middle of a transaction: nobody may go on here
+            raise
         email_message.delivery = delivery  # type: ignore[attr-defined]  # as anymail leaves `anymail_status`
         return True
 
-    def _reset(self) -> None:
-        """Make the kept connection ready for the next message, or close it."""
+    def _reset(self) -> bool:
+        """Make the kept connection ready for the next message. False: it cannot be used any more."""
         try:
-            if self.connection is not None:
-                self.connection.rset()
+            return self.connection is not None and self.connection.rset()[0] == 250
         except OSError:
-            self.drop()
+            return False
 
 
 class _Conversation:
@@ -100,8 +104,12 @@ class _Conversation:
         self.phase = Phase.DATA
         self._expect(354, *self.smtp.docmd("DATA"))
         self._message(_dot_stuffed(payload))
-        # All bytes, the last dot included, have left. From here on silence means that nobody can know.
+        # All bytes, the last dot included, have left. From here on silence means that nobody can know, so this answer
+        # is waited for longer than any other (RFC 5321 4.5.3.2.6).
+        if self.smtp.sock is not None:
+            self.smtp.sock.settimeout(settings.EMAIL_TIMEOUT_AFTER_DATA)
         reply = self._expect(250, *self.smtp.getreply())
+        self.smtp.sock.settimeout(settings.EMAIL_TIMEOUT)
         return Delivery(reply=reply, accepted=accepted, refused_for_good=for_good, refused_for_now=for_now)
 
     def _message(self, stuffed: bytes) -> None:
@@ -129,10 +137,10 @@ class _Conversation:
             code, raw = self.smtp.rcpt(recipient)
             if code in (250, 251):
                 accepted.append(recipient)
+            elif code in (*_CONNECTION_LOST, *_SIGN_IN_REFUSED):
+                self._expect(250, code, raw)
             elif _is_permanent(code) and not (code == 552 and accepted):
                 for_good[recipient] = _text(code, raw)
-            elif code in _CONNECTION_LOST:
-                self._expect(250, code, raw)
             else:
                 # 552 after others were taken means "too many recipients": to be tried again, RFC 5321 4.5.3.1.10.
                 for_now[recipient] = _text(code, raw)
@@ -145,13 +153,16 @@ class _Conversation:
         if code == wanted:
             return text
         kind = FailureKind.PERMANENT if _is_permanent(code) else FailureKind.TRANSIENT
+        phase = self.phase
         lost = code in _CONNECTION_LOST
-        if code == -1 and self.phase is Phase.AFTER_DATA:
+        if code == -1 and phase is Phase.AFTER_DATA:
             kind = FailureKind.UNKNOWN_OUTCOME
+        if code in _SIGN_IN_REFUSED:
+            kind, phase = FailureKind.TRANSIENT, Phase.CONNECT  # as in `open`: we were judged, not the e-mail
         raise DeliveryError(
             f"The server answered {text}",
             kind=kind,
-            phase=self.phase,
+            phase=phase,
             code=max(code, 0),
             reply=text,
             connection_lost=lost,
@@ -188,6 +199,7 @@ def _is_permanent(code: int) -> bool:
 
 def _text(code: int, raw: bytes | str) -> str:
     text = raw.decode("utf-8", errors="replace") if isinstance(raw, bytes) else raw
+    text = text.replace("\x00", "")  # PostgreSQL has no place for it
     return f"{code} {' '.join(text.split())}".strip()[:1000]
 
 

@@ -7,11 +7,12 @@ lease's token, so a call that comes twice, or too late, changes nothing.
 import random
 import uuid
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import structlog
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -59,12 +60,15 @@ def email_send(*, email: Email, owner: str = "") -> Email:
     claim = _claim(email, owner)
     try:
         delivery = _deliver(claim)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         raise  # what the database cannot record now, the lease and the sweep end
     except EmailNotClaimedError:
         raise
     except Exception as error:  # whatever it was, the row must say so before it rises
-        raise _recorded(claim, error) from error
+        if _is_the_rest_refused(error, claim):
+            delivery = Delivery(reply=error.reply, refused_for_good=error.refused)
+        else:
+            raise _recorded(claim, error) from error
     return _delivered(claim, delivery)
 
 
@@ -90,7 +94,7 @@ def email_sweep(*, limit: int | None = None) -> list[Email]:
     """
     limit = settings.EMAIL_SENDING_SWEEP_LIMIT if limit is None else limit
     sending = Email.objects.filter(_SENDING)
-    for held in leases.leases_expired(sending)[:limit]:
+    for held in leases.leases_expired(sending)[: settings.EMAIL_SENDING_SWEEP_LIMIT]:
         _release_lost(held)
     emails_given_up(sending)
     _expired(sending)
@@ -178,6 +182,12 @@ def _delivered(claim: _Claim, delivery: Delivery) -> Email:
     return email
 
 
+def _is_the_rest_refused(error: Exception, claim: _Claim) -> TypeGuard[DeliveryError]:
+    """Whether an e-mail that reached some of its recipients earlier has now heard no from all the others."""
+    is_no = isinstance(error, DeliveryError) and error.kind is FailureKind.PERMANENT and bool(error.refused)
+    return is_no and bool(claim.email.delivered_to)
+
+
 def _recorded(claim: _Claim, error: Exception) -> Exception:
     """Record the failed attempt. Returns what the caller of :func:`email_send` should be told."""
     if isinstance(error, DeliveryError):
@@ -226,5 +236,5 @@ def _fail_on_purpose() -> None:
     """For demonstrations and tests: ``EMAIL_SENDING_FAILURE_TRIGGER``; production's deploy check refuses it."""
     if settings.EMAIL_SENDING_FAILURE_TRIGGER and random.random() < settings.EMAIL_SENDING_FAILURE_RATE:  # noqa: S311
         raise DeliveryError(
-            "Failed on purpose (EMAIL_SENDING_FAILURE_TRIGGER).", kind=FailureKind.TRANSIENT, phase=Phase.CONNECT
+            "Failed on purpose (EMAIL_SENDING_FAILURE_TRIGGER).", kind=FailureKind.TRANSIENT, phase=Phase.ENVELOPE
         )

@@ -26,7 +26,10 @@ from styleguide_example.emails.models import (
 )
 
 #: Headers that columns of the row decide.
-_OWN_HEADERS = {"to", "cc", "bcc", "from", "subject", "reply-to", "message-id", "content-type", "mime-version"}
+_OWN_HEADERS = {
+    *("to", "cc", "bcc", "from", "sender", "subject", "reply-to", "message-id", "date", "return-path"),
+    *("content-type", "content-transfer-encoding", "content-disposition", "mime-version"),
+}
 #: What would end a header line or hide in it: control characters but the tab, every line separator that
 #: ``str.splitlines`` knows (the standard library folds headers with it), halves of surrogate pairs.
 _NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
@@ -126,7 +129,9 @@ def fields_check(fields: Mapping[str, Any]) -> None:
     headers_check(fields["headers"])
     line_check("subject", fields["subject"], max_length=SUBJECT_MAX_LENGTH)
     line_check("category", fields["category"], max_length=CATEGORY_MAX_LENGTH)
-    line_check("idempotency_key", fields["idempotency_key"], max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
+    if fields["idempotency_key"] == "":
+        raise EmailInvalidError("An idempotency_key must not be empty: every e-mail with that key would be one.")
+    line_check("idempotency_key", fields["idempotency_key"] or "", max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
     text_check("html", fields["html"])
     text_check("plain text", fields["plain_text"])
 

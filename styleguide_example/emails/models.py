@@ -57,7 +57,9 @@ class Email(BaseModel, LeasedModel):
     send_after = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Not sent any more after this.")
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001  unique, so absent must be NULL
-    resend_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends")
+    resend_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends", db_index=False
+    )
     resend_reason = models.CharField(max_length=255, blank=True)
 
     # What happened
@@ -83,10 +85,15 @@ class Email(BaseModel, LeasedModel):
                 name="email_due",
             ),
             models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="email_leased"),
+            models.Index(fields=["resend_of"], condition=Q(resend_of__isnull=False), name="email_resent"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="email_ended"),
         ]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["idempotency_key"], name="email_idempotency_key_unique"),
+            models.UniqueConstraint(
+                fields=["idempotency_key"],
+                condition=Q(idempotency_key__isnull=False),
+                name="email_idempotency_key_unique",
+            ),
             models.CheckConstraint(condition=Q(status__in=EmailStatus.values), name="email_status_known"),
             models.CheckConstraint(
                 condition=Q(lease_token__isnull=True) | Q(status=EmailStatus.SENDING), name="email_leased_is_sending"

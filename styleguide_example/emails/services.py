@@ -22,6 +22,7 @@ from styleguide_example.emails.cleanup import email_cleanup
 from styleguide_example.emails.delivery import email_failed, email_send, email_sweep
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError, EmailStatusConflictError
+from styleguide_example.emails.mime import address_check
 from styleguide_example.emails.models import AttachmentContent, Email, EmailAttachment
 from styleguide_example.emails.rendering import template_render
 from styleguide_example.emails.tasks import email_send as email_send_task
@@ -29,6 +30,7 @@ from styleguide_example.emails.tasks import email_sweep as email_sweep_task
 
 __all__ = [
     "Attachment",
+    "address_check",
     "email_cancel",
     "email_cleanup",
     "email_create",
@@ -94,7 +96,7 @@ def email_create(
         "send_after": send_after,
         "expires_at": expires_at,
     }
-    mime.fields_check({**fields, "idempotency_key": idempotency_key or ""})
+    mime.fields_check({**fields, "idempotency_key": idempotency_key})
     _check_attachments(attachments)
     if idempotency_key is None:
         email, created = Email.objects.create(**fields), True
@@ -148,7 +150,7 @@ def email_queue(*, email: Email) -> Email:
 
 def email_send_all(*, emails: QuerySet[Email]) -> int:
     """Ask for all READY ones among ``emails``, with one statement and one wake-up. Returns how many were asked for."""
-    asked = _ask(Email.objects.filter(pk__in=emails.order_by().values("pk")))
+    asked = _ask(Email.objects.filter(pk__in=emails.values("pk")))
     if asked:
         email_sweep_task.apply_async_on_commit()
     return asked
@@ -197,6 +199,8 @@ def email_resend(*, email: Email, reason: str) -> Email:
     """
     if not reason.strip():
         raise EmailInvalidError("Say why this e-mail is sent again.")
+    # Read again, and locked: somebody may be retrying it at this moment.
+    email.refresh_from_db(from_queryset=Email.objects.select_for_update())
     if email.status not in (EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.CANCELLED):
         raise EmailStatusConflictError(
             f"E-mail {email.pk} is {email.status}: it has not ended, so it needs no second one."

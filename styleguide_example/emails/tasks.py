@@ -8,11 +8,11 @@ from celery.exceptions import TimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
-from styleguide_example.common.wakeups import WakeUpTask
+from styleguide_example.common.wakeups import ETA_MAX_SECONDS, WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.core.exceptions import TransientError
 from styleguide_example.emails import cleanup, connections, delivery, selectors
-from styleguide_example.emails.exceptions import EmailNotClaimedError
+from styleguide_example.emails.exceptions import EmailGivenUpError, EmailNotClaimedError
 
 logger = structlog.get_logger(__name__)
 
@@ -45,12 +45,14 @@ def _email_send_failure(  # noqa: PLR0917  Celery's signature
     bind=True,
     base=WakeUpTask,
     # Failed attempts carry the time of the next one, which the row holds too. The back-off below is for a database that
-    # was away, so that nothing could be recorded. https://docs.celeryq.dev/en/stable/userguide/tasks.html#retrying
+    # was away, so that nothing could be recorded; the sweep does what outlasts it.
+    # https://docs.celeryq.dev/en/stable/userguide/tasks.html#retrying
     autoretry_for=(TransientError, OperationalError, InterfaceError),
     max_retries=settings.EMAIL_SENDING_MAX_ATTEMPTS - 1,
-    retry_backoff=settings.EMAIL_SENDING_BACKOFF_SECONDS,
-    retry_backoff_max=settings.EMAIL_SENDING_BACKOFF_MAX_SECONDS,
+    retry_backoff=1,  # seconds, doubled each time
+    retry_backoff_max=ETA_MAX_SECONDS,
     retry_jitter=True,
+    throws=(EmailGivenUpError,),  # an address that nobody has is an outcome, not a bug: no traceback in the logs
     on_failure=_email_send_failure,
 )
 def email_send(self: WakeUpTask, *, email_id: int) -> None:
@@ -68,13 +70,15 @@ def email_send(self: WakeUpTask, *, email_id: int) -> None:
 
 @shared_task(base=WakeUpTask, default_priority=Priority.RESERVED)
 def email_sweep() -> None:
-    """Wake workers for the e-mails that were left behind. Stops when the broker goes away; the next sweep goes on."""
-    emails = delivery.email_sweep()
-    for email in emails:
+    """Wake workers for the e-mails that were left behind, as far as the queue is not full of such messages already.
+
+    Stops when the broker goes away; the next sweep goes on.
+    """
+    waiting = email_send.messages_waiting()
+    room = 0 if waiting is None else max(settings.EMAIL_SENDING_SWEEP_LIMIT - waiting, 0)
+    for email in delivery.email_sweep(limit=room):
         if not email_send.wake(kwargs={"email_id": email.pk}, priority=email.priority):
             return
-    if len(emails) >= settings.EMAIL_SENDING_SWEEP_LIMIT:
-        email_sweep.wake()  # more are due: the rest is the next sweep's, which need not wait for beat
 
 
 @shared_task(base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600)  # seconds

@@ -12,7 +12,10 @@ from django.conf import settings
 from django.db import close_old_connections
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.base")
+# Whoever forgets to say which settings gets those that refuse to start without secrets, not those that are open.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.production")
+
+WORKER_BROKER_TIMEOUT_SECONDS = 10
 
 app = Celery("styleguide_example", task_cls="styleguide_example.common.wakeups:WakeUpTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -25,6 +28,16 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 def setup_logging(**_: Any) -> None:
     """Celery would configure logging its own way; connecting a receiver leaves it to the settings."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@signals.celeryd_init.connect
+def broker_patience(conf: Any, **_: Any) -> None:
+    """A worker may wait for a slow broker; the settings are those of a request, behind which a person waits."""
+    conf.broker_connection_timeout = WORKER_BROKER_TIMEOUT_SECONDS
+    conf.broker_transport_options = {
+        name: WORKER_BROKER_TIMEOUT_SECONDS if name.endswith("_timeout") and name != "visibility_timeout" else value
+        for name, value in conf.broker_transport_options.items()
+    }
 
 
 @signals.task_prerun.connect

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
 
+_CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+
 
 @dataclass(frozen=True)
 class Cron:
@@ -17,14 +19,15 @@ class Cron:
     line: str
     time_zone: str = "UTC"
 
+    def __post_init__(self) -> None:
+        parts = len(self.line.split())
+        if parts != len(_CRON_FIELDS):
+            raise ValueError(f"A crontab line has five parts, {self.line!r} has {parts}.")
+
     @property
     def fields(self) -> dict[str, str]:
         """The line's five parts under the names of ``CrontabSchedule``."""
-        names = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-        parts = self.line.split()
-        if len(parts) != len(names):
-            raise ValueError(f"A crontab line has five parts, {self.line!r} has {len(parts)}.")
-        return dict(zip(names, parts, strict=True))
+        return dict(zip(_CRON_FIELDS, self.line.split(), strict=True))
 
     @property
     def link(self) -> str:
@@ -37,6 +40,10 @@ class Every:
     """An interval: for what must run more often than cron's minute."""
 
     interval: timedelta
+
+    def __post_init__(self) -> None:
+        if self.seconds < 1:
+            raise ValueError(f"An interval is at least a second, not {self.interval}.")
 
     @property
     def seconds(self) -> int:

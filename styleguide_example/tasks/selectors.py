@@ -38,4 +38,4 @@ def _next_run_at(row: PeriodicTask) -> datetime | None:
     last_run_at = row.last_run_at or row.date_changed
     now = timezone.now()
     remaining: timedelta = row.schedule.remaining_estimate(last_run_at)
-    return now + remaining
+    return now + max(remaining, timedelta(0))  # what is overdue is due now

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, SetPasswordForm, UsernameField
 from django.contrib.auth.password_validation import password_validators_help_text_html
 
-from styleguide_example.users.models import User, one_readable_line, time_zone_names
+from styleguide_example.users.models import User, address_reachable, one_readable_line, time_zone_names
 
 # The database also holds abbreviations and names of former times ("EST5EDT", "Zulu", "US/Pacific"); these are places.
 _REGIONS = {
@@ -29,8 +29,15 @@ class AddressField(forms.EmailField):
     """An e-mail address in the form in which it is stored, checked after it was brought into that form."""
 
     def to_python(self, value: Any) -> str:
-        """Trimmed and in lower case."""
+        """Trimmed, in lower case, its domain in ASCII."""
         return User.normalize_username(super().to_python(value) or "")
+
+    def clean(self, value: Any) -> str:
+        """Refuse what e-mail could not be sent to, after what is plainly no address: one error at a time."""
+        address = super().clean(value)
+        if address:
+            address_reachable(address)
+        return str(address)
 
 
 class SignUpForm(forms.Form):

@@ -12,8 +12,13 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.encoding import punycode
 
 from styleguide_example.common.models import BaseModel
+from styleguide_example.core.exceptions import ConflictError
+from styleguide_example.emails.services import address_check
+
+_DOMAIN_MAX_LENGTH = 253  # RFC 1035 2.3.4, written with dots
 
 # Line breaks could become a header, and the others change what is read without being seen (Unicode TR 36, 2.10.2).
 one_readable_line = RegexValidator(
@@ -36,6 +41,25 @@ def time_zone_known(name: str) -> None:
         raise ValidationError("Please choose a place from the list.", code="unknown_time_zone")
 
 
+def address_reachable(address: str) -> None:
+    """Refuse an address that e-mail cannot be sent to, or that it would reach at another domain than the one typed."""
+    address = User.normalize_username(address)
+    local, _, domain = address.rpartition("@")
+    if local.startswith('"'):
+        raise ValidationError("Enter an address that has no quotation marks before the @.", code="quoted")
+    if not domain.isascii():
+        raise ValidationError(
+            "Our e-mail might reach somebody else, or nobody: the part after the @ holds a letter or an invisible "
+            "character that is changed on the way. Type it anew, write it in the form that begins with xn--, or use "
+            "another address.",
+            code="domain",
+        )
+    try:
+        address_check(address)
+    except ConflictError as error:
+        raise ValidationError("Enter an e-mail address like name@example.com.", code="invalid") from error
+
+
 class UserManager(BaseUserManager["User"]):
     """Finds people by address however it is written, and creates them for Django's own commands.
 
@@ -43,7 +67,7 @@ class UserManager(BaseUserManager["User"]):
     """
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Return the person with this address, in any case. Raises ``User.DoesNotExist``."""
+        """Return the person with this address, however it is written. Raises ``User.DoesNotExist``."""
         return self.get(email=self.model.normalize_username(username or ""))
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -76,6 +100,7 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
         "e-mail address",
         max_length=254,  # RFC 5321 4.5.3.1.3, with its erratum 1690
         unique=True,
+        validators=[address_reachable],
         help_text="Stored in lower case.",
         error_messages={"unique": "A person with this e-mail address exists."},
     )
@@ -109,8 +134,12 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        """Return the address in the one form that is stored: NFKC, trimmed, lower case."""
-        return super().normalize_username(username).strip().lower()
+        """Return the address in the one form that is stored: NFKC, trimmed, lower case, its domain in ASCII (xn--).
+
+        A domain that has no such form keeps its letters, so that it is never taken for another; nobody is stored so.
+        """
+        local, at, domain = super().normalize_username(username).strip().lower().rpartition("@")
+        return f"{local}{at}{_domain_in_ascii(domain)}"
 
     @property
     def is_email_confirmed(self) -> bool:
@@ -129,3 +158,18 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         """For Django's admin, which greets by it."""
         return self.full_name or self.email
+
+
+def _domain_in_ascii(domain: str) -> str:
+    """Return the form that e-mail is sent to, or ``domain`` as it is where that would be another domain, or none.
+
+    Django's mail speaks IDNA 2003, which drops invisible characters and turns faß.de into fass.de (RFC 3490 4, RFC 3454
+    B.1 and B.2): only what comes back the same was meant.
+    """
+    if domain.isascii() or len(domain) > _DOMAIN_MAX_LENGTH:  # the conversion of megabytes would take seconds
+        return domain
+    try:
+        converted = punycode(domain)
+        return converted if converted.encode("ascii").decode("idna") == domain else domain
+    except UnicodeError:
+        return domain

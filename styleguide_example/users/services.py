@@ -16,7 +16,7 @@ from styleguide_example.common.services import model_update
 from styleguide_example.core.enums import Priority
 from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.emails.services import email_create_from_template, email_queue
-from styleguide_example.users.models import User
+from styleguide_example.users.models import User, address_reachable
 from styleguide_example.users.selectors import user_get_by_email
 from styleguide_example.users.tokens import confirmation_url
 
@@ -51,8 +51,9 @@ def user_sign_up(*, email: str) -> None:
     for, with about the same work, so that neither the answer nor its time tells them apart.
 
     Raises:
-        django.core.exceptions.ValidationError: when the address is not valid.
+        django.core.exceptions.ValidationError: when e-mail could not be sent to the address.
     """
+    address_reachable(email)
     user = user_get_by_email(email=email)
     if user is None:
         try:

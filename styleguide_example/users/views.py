@@ -3,6 +3,7 @@
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import structlog
 from django.apps import apps
@@ -133,21 +134,33 @@ class ConfirmView(FormView):  # type: ignore[type-arg]  # a generic in the stubs
 
 
 class SignInView(LoginView):
-    """Django's own, with a limit on attempts."""
+    """Django's own, with limits on attempts."""
 
     template_name = "users/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Count before the password is looked at: attempts that arrive at once count as well."""
-        limit = settings.RATE_LIMIT_SIGN_INS_PER_CLIENT
-        if not rate_limit_hit(scope="sign-in-client", subject=client_address(request), limit=limit):
-            return _too_many(request, scope="sign-in-client")
-        email = User.normalize_username(request.POST.get("username", ""))
-        if not rate_limit_hit(scope="sign-in-address", subject=email, limit=settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS):
-            return _too_many(request, scope="sign-in-address")
+        """Count before the password is looked at: attempts that arrive at once count as well.
+
+        An address has few attempts for each client and many for all of them: a stranger who guesses locks the owner out
+        nowhere else, and one client alone never uses up what all have.
+        """
+        client, email = client_address(request), User.normalize_username(request.POST.get("username", ""))
+        limits = [
+            ("sign-in-client", client, settings.RATE_LIMIT_SIGN_INS_PER_CLIENT),
+            ("sign-in-address", f"{email} {client}", settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS),
+            ("sign-in-address-anywhere", email, settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS_ANYWHERE),
+        ]
+        for scope, subject, limit in limits:
+            if not rate_limit_hit(scope=scope, subject=subject, limit=limit):
+                return _too_many(request, scope=scope)
         return super().post(request, *args, **kwargs)
+
+    def get_redirect_url(self) -> str:  # type: ignore[override]  # the stubs know an argument that Django does not
+        """Ignore a destination that is this very page: Django answers it with an error, a redirection loop."""
+        destination = super().get_redirect_url()
+        return "" if urlsplit(destination).path == self.request.path else destination
 
 
 class AdminSignInView(View):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,7 @@ class Worker:
         command = [sys.executable, "-m", "celery", "-A", "styleguide_example.tasks.celery", "worker"]
         command += [
             f"--concurrency={concurrency}",
-            f"--hostname=test{len(self.processes)}@localhost",
+            f"--hostname={uuid.uuid4().hex}@localhost",
             "--without-gossip",
         ]
         command += ["--without-mingle"]
@@ -146,8 +147,10 @@ class Broker:
         """No broker inside this block: ours is killed; from any other this process is led to a dead port."""
         if self.process is not None:
             self.process.kill_group()
-            yield
-            self.start()
+            try:
+                yield
+            finally:
+                self.start()
         else:
             with refused_port() as port, broker_url(f"{self._url.partition(':')[0]}://127.0.0.1:{port}//"):
                 yield
@@ -168,9 +171,14 @@ class Broker:
 def broker_url(url: str) -> Iterator[None]:
     """This process publishes to ``url`` inside this block."""
     former = celery_app.conf.broker_url
+    variable = os.environ.pop("CELERY_BROKER_URL", None)  # Celery asks it before it asks the settings
     _lead_to(url)
-    yield
-    _lead_to(former)
+    try:
+        yield
+    finally:
+        if variable is not None:
+            os.environ["CELERY_BROKER_URL"] = variable
+        _lead_to(former)
 
 
 def _lead_to(url: str) -> None:

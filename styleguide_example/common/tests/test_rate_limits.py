@@ -89,7 +89,12 @@ class TestClientAddress:
             (1, "6.6.6.6, 1.2.3.4", "1.2.3.4"),
             (2, "6.6.6.6, 1.2.3.4, 10.0.0.2", "1.2.3.4"),
             (2, "1.2.3.4", "10.0.0.1"),
-            (1, " 2001:db8::1 ,, ", "2001:db8::1"),
+            (1, " 192.0.2.7 ,, ", "192.0.2.7"),
+            (1, "nonsense", "10.0.0.1"),
+            (1, "1.2.3.4, unknown", "10.0.0.1"),
+            (1, "1.2.3.4, 1.2.3.4:5678", "10.0.0.1"),
+            (1, "1.2.3.4, 010.0.0.1", "10.0.0.1"),
+            (2, "1.2.3.4, nonsense, 10.0.0.2", "10.0.0.1"),
         ],
     )
     def test_believes_only_what_proxies_of_ours_wrote(
@@ -98,6 +103,37 @@ class TestClientAddress:
         settings.TRUSTED_PROXY_COUNT = proxies
         headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
         assert client_address(rf.get("/", headers=headers, REMOTE_ADDR="10.0.0.1")) == address
+
+    @pytest.mark.parametrize(
+        ("address", "client"),
+        [
+            ("2001:db8::1", "2001:db8::/64"),
+            ("2001:DB8:0:0:ffff::2", "2001:db8::/64"),
+            ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+            ("::1", "::/64"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("::ffff:c000:207", "192.0.2.7"),
+            ("192.0.2.7", "192.0.2.7"),
+        ],
+    )
+    @pytest.mark.parametrize("proxies", [0, 1])
+    def test_counts_a_network_of_ipv6_as_one_client(
+        self, rf: RequestFactory, settings: Settings, proxies: int, address: str, client: str
+    ) -> None:
+        settings.TRUSTED_PROXY_COUNT = proxies
+        peer = "10.0.0.1" if proxies else address
+
+        request = rf.get("/", headers={"X-Forwarded-For": address}, REMOTE_ADDR=peer)
+
+        assert client_address(request) == client
+
+    def test_takes_everybody_for_one_client_behind_a_socket_and_a_proxy_that_says_nothing(
+        self, rf: RequestFactory, settings: Settings
+    ) -> None:
+        settings.TRUSTED_PROXY_COUNT = 1
+
+        assert client_address(rf.get("/", headers={"X-Forwarded-For": "nonsense"}, REMOTE_ADDR="")) == ""
 
     def test_is_empty_behind_a_unix_socket_without_a_proxy(self, rf: RequestFactory) -> None:
         assert client_address(rf.get("/", REMOTE_ADDR="")) == ""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styleguide_example.core.exceptions import ConflictError
-from styleguide_example.core.redaction import redact, redact_event, redact_value
+from styleguide_example.core.redaction import links_masked, redact, redact_event, redact_value
 
 
 class TestRedact:
@@ -107,6 +107,20 @@ class TestRedact:
         started_at = time.monotonic()
         redact(unit * (1_000_000 // len(unit)))
         assert time.monotonic() - started_at < 5
+
+
+class TestLinksMasked:
+    @pytest.mark.parametrize(
+        ("text", "masked"),
+        [
+            ("Open http://localhost:8000/confirm/MQ/cx8-5f/ now", "Open http://localhost:8000/confirm/[token] now"),
+            ("<p>/confirm/MQ/cx8-5f/</p>", "<p>/confirm/[token]</p>"),
+            ("Dear ada@example.org,", "Dear ada@example.org,"),
+            ("https://example.com/home/", "https://example.com/home/"),
+        ],
+    )
+    def test_masks_tokens_and_nothing_else(self, text: str, masked: str) -> None:
+        assert links_masked(text) == masked
 
 
 class TestRedactValue:

@@ -117,7 +117,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             return
 
     def _commands(self) -> None:  # noqa: C901  a table of commands
-        sender = ""
+        sender: str | None = None
         recipients: list[str] = []
         for raw in iter(self.rfile.readline, b""):
             verb, _, rest = raw.decode().strip().partition(" ")
@@ -125,16 +125,22 @@ class _Conversation(socketserver.StreamRequestHandler):
             match verb.upper():
                 case "EHLO" | "HELO":
                     self._answer("ehlo", "250-test\r\n250-8BITMIME\r\n250 SIZE 50000000")
+                case "MAIL" if sender is not None:
+                    self._say("503 one at a time")  # RFC 5321 4.1.4: end it with RSET or DATA first
                 case "MAIL":
-                    sender, recipients = address, []
-                    self._answer("mail", "250 sender ok")
+                    if self._answer("mail", "250 sender ok").startswith("250"):
+                        sender, recipients = address, []
                 case "RCPT":
                     refusal = self.server.refusals.get(address)
                     if self._answer("rcpt", refusal or "250 recipient ok").startswith("25"):
                         recipients.append(address)
                 case "DATA":
-                    self._data(sender, recipients)
-                case "RSET" | "NOOP":
+                    self._data(sender or "", recipients)
+                    sender = None
+                case "RSET":
+                    sender = None
+                    self._say("250 ok")
+                case "NOOP":
                     self._say("250 ok")
                 case "QUIT":
                     self.server.farewells += 1

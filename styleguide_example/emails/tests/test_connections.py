@@ -125,8 +125,9 @@ class TestConnectionOfAnother:
             finally:
                 os._exit(1)
         assert os.waitpid(child, 0)[1] == 0
-        connections.message_send(message)
+        assert (smtp.connections, len(smtp.received), smtp.farewells) == (2, 2, 1)
 
+        connections.message_send(message)
         assert (smtp.connections, len(smtp.received), smtp.farewells) == (2, 3, 1)
 
 

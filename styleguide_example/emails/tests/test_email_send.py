@@ -15,7 +15,7 @@ from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailG
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import Attachment, email_send, email_sweep
 from styleguide_example.emails.tasks import email_send as email_send_task
-from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for, email_ended
+from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for, email_ended, email_made_due
 from styleguide_example.emails.tests.smtp_server import SMTPServer
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +113,8 @@ class TestEmailSendRefuses:
         self, smtp: SMTPServer, email_in_state: Callable[[], Email]
     ) -> None:
         email = email_in_state()
+        if email.status != Email.Status.SENDING:  # whatever the other columns say
+            Email.objects.update(next_attempt_at=timezone.now() + AGO)
         before = Email.objects.values().get()
 
         with pytest.raises(EmailNotClaimedError, match=f"E-mail {email.pk} cannot be sent now"):
@@ -178,16 +180,25 @@ class TestEmailSendRecordsWhatIsNotTheServersFault:
         assert smtp.received == []
         assert services.email_failed(email=email)
 
-    def test_an_error_that_nobody_foresaw_ends_at_once(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_an_error_that_nobody_foresaw_is_tried_again_and_told(self, smtp: SMTPServer, settings: Settings) -> None:
         settings.EMAIL_BACKEND = "no.such.backend"
         email = email_asked_for()
 
-        with pytest.raises(EmailGivenUpError, match="ModuleNotFoundError"):
+        with pytest.raises(EmailAttemptFailedError, match="ModuleNotFoundError"):
             email_send(email=email)
 
         attempt = email.failed_attempts.get()
         assert (attempt.kind, attempt.number) == (FailureKind.BUG, 1)
         assert "No module named" in attempt.error
+
+        settings.EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
+    def test_an_error_that_nobody_foresaw_ends_with_the_attempts(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_BACKEND = "no.such.backend"
+        settings.EMAIL_SENDING_MAX_ATTEMPTS = 1
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_asked_for())
 
     def test_a_fault_on_purpose_is_one_for_now(self, smtp: SMTPServer, settings: Settings) -> None:
         settings.EMAIL_SENDING_FAILURE_TRIGGER = True
@@ -198,7 +209,7 @@ class TestEmailSendRecordsWhatIsNotTheServersFault:
             email_send(email=email)
 
         attempt = email.failed_attempts.get()
-        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.CONNECT)
+        assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.ENVELOPE)
         assert smtp.connections == 0
 
     @pytest.mark.parametrize(("trigger", "rate"), [(True, 0), (False, 1)])

@@ -31,7 +31,7 @@ ANSWERS = 10  # seconds; only a hang lasts so long
 @pytest.fixture(autouse=True)
 def much_patience(settings: Settings) -> None:
     """A server that holds must not be taken for one that is silent."""
-    settings.EMAIL_TIMEOUT = ANSWERS
+    settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = ANSWERS
 
 
 @pytest.fixture

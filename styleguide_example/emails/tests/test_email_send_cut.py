@@ -1,9 +1,11 @@
 """The conversation ends where it should not: nobody there, silence, a hang-up, no TLS."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from styleguide_example.common.tests.processes import refused_port
@@ -33,7 +35,7 @@ BEFORE_THE_END = {
 
 @pytest.fixture(autouse=True)
 def little_patience(settings: Settings) -> None:
-    settings.EMAIL_TIMEOUT = 0.2  # seconds
+    settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = 0.2  # seconds
 
 
 def _attempt(email: Email) -> EmailAttempt:
@@ -153,11 +155,66 @@ class TestUnknownOutcome:
         email_send(email=email_retry(email=email))
         assert smtp.copies() == {email.message_id: taken + 1}
 
-    def test_counts_as_an_attempt(self, smtp: SMTPServer, settings: Settings) -> None:
-        settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
-        smtp.fail("message", HANG_UP, HANG_UP)
+    def test_that_comes_a_second_time_is_held_for_a_person(self, smtp: SMTPServer, settings: Settings) -> None:
+        """A server that takes messages and does not say so would get one more at every attempt."""
+        settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
+        smtp.fail("message", TAKEN_THEN_HANG_UP, TAKEN_THEN_HANG_UP, TAKEN_THEN_HANG_UP)
         email = email_asked_for()
         with pytest.raises(EmailAttemptFailedError):
             email_send(email=email)
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_made_due(email))
+
+        assert email_failed(email=email)
+        assert smtp.copies() == {email.message_id: 2}
+
+    def test_counts_anew_after_a_person_retried(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
+        smtp.fail("message", HANG_UP, HANG_UP, HANG_UP)
+        email = email_asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_made_due(email))
+        email_failed(email=email)
+
+        email = email_retry(email=email)
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
+
+class TestNotReached:
+    def test_does_not_use_up_the_attempts(self, smtp: SMTPServer, settings: Settings) -> None:
+        """That nobody answers says nothing about the e-mail: a server that is down for a day must not end it."""
+        settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
+        smtp.fail("connect", *[HANG_UP] * 5)
+        smtp.fail("mail", "451 later")
+        email = email_asked_for()
+        for _ in range(6):
+            with pytest.raises(EmailAttemptFailedError):
+                email_send(email=email_made_due(email))
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
+    def test_leaves_as_many_attempts_as_there_were(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
+        smtp.fail("connect", *[HANG_UP] * 5)
+        smtp.fail("mail", "451 later", "451 later")
+        email = email_asked_for()
+        for _ in range(6):
+            with pytest.raises(EmailAttemptFailedError):
+                email_send(email=email_made_due(email))
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_made_due(email))
+
+    def test_ends_when_the_first_failure_is_too_old(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_SENDING_MAX_AGE_SECONDS = 3600
+        smtp.fail("connect", HANG_UP, HANG_UP)
+        email = email_asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        long_ago = timezone.now() - timedelta(hours=2)
+        Email.objects.update(queued_at=long_ago)
+        email.failed_attempts.update(ended_at=long_ago)
         with pytest.raises(EmailGivenUpError):
             email_send(email=email_made_due(email))

@@ -142,6 +142,7 @@ class TestMessage:
             "a\n..\n...\n",
             "\n.\n",
             "",
+            "no end",
         ],
     )
     def test_keeps_lines_that_start_with_a_dot(self, smtp: SMTPServer, text: str) -> None:

@@ -131,6 +131,19 @@ class TestRecipientsRefused:
         assert email.status == Email.Status.SENT
         assert [received.recipients for received in smtp.received] == [[ADA, EVE], [BOB]]
 
+    def test_for_good_after_others_have_their_email_do_not_make_it_a_failure(self, smtp: SMTPServer) -> None:
+        smtp.refusals = {BOB: "450 greylisted"}
+        email = _asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+
+        smtp.refusals = {BOB: "550 no such user"}
+        email = email_send(email=email_made_due(email))
+
+        assert email.status == Email.Status.SENT
+        assert (email.delivered_to, email.refused) == ([ADA, EVE], {BOB: "550 no such user"})
+        assert [received.recipients for received in smtp.received] == [[ADA, EVE]]
+
     def test_are_written_to_when_the_whole_message_was_refused_after_them(self, smtp: SMTPServer) -> None:
         smtp.refusals = {BOB: "450 later"}
         smtp.fail("message", "451 not now")

@@ -84,6 +84,20 @@ class TestEmailSendRefused:
         assert (attempt.kind, attempt.phase, attempt.smtp_code) == (FailureKind.TRANSIENT, Phase.CONNECT, code)
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
+    @pytest.mark.parametrize("answer", ["530 sign in first", "534 too weak", "535 wrong password", "538 TLS first"])
+    @pytest.mark.parametrize("step", ["mail", "rcpt"])
+    def test_for_want_of_a_sign_in_is_for_now(self, smtp: SMTPServer, step: str, answer: str) -> None:
+        """A wrong password in the settings must not end all e-mails of the day (RFC 4954 6)."""
+        smtp.fail(step, answer)
+        email = email_asked_for()
+
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+
+        attempt = email.failed_attempts.get()
+        assert (attempt.kind, attempt.smtp_code) == (FailureKind.TRANSIENT, int(answer[:3]))
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
     @pytest.mark.parametrize("step", ["mail", "rcpt", "data"])
     def test_with_what_is_not_smtp_is_for_now(self, smtp: SMTPServer, step: str) -> None:
         smtp.fail(step, "<html>Bad Gateway</html>")

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
-                ('email', models.EmailField(error_messages={'unique': 'A person with this e-mail address exists.'}, help_text='Stored in lower case.', max_length=254, unique=True, verbose_name='e-mail address')),
+                ('email', models.EmailField(error_messages={'unique': 'A person with this e-mail address exists.'}, help_text='Stored in lower case.', max_length=254, unique=True, validators=[styleguide_example.users.models.address_reachable], verbose_name='e-mail address')),
                 ('full_name', models.CharField(blank=True, max_length=150, validators=[django.core.validators.RegexValidator('[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069]', code='control_characters', inverse_match=True, message='Please use letters, spaces and punctuation only, on one line.')], verbose_name='name')),
                 ('time_zone', models.CharField(default='UTC', help_text='A name of the IANA database.', max_length=64, validators=[styleguide_example.users.models.time_zone_known])),
                 ('is_active', models.BooleanField(default=True, help_text='Switch this off instead of deleting somebody: they cannot sign in any more.', verbose_name='active')),

@@ -26,6 +26,23 @@ class TestSignInView:
         assert response.headers["Location"] == reverse("users:onboarding")
         assert client.session["_auth_user_id"] == str(user.pk)
 
+    @pytest.mark.parametrize("spelling", ["ada@bücher.example", "ada@xn--bcher-kva.example", "ADA@BÜCHER.example"])
+    def test_signs_in_with_the_domain_in_either_spelling(self, client: Client, spelling: str) -> None:
+        user_confirmed(email="ada@xn--bcher-kva.example")
+
+        response = client.post(SIGN_IN, {**RIGHT, "username": spelling})
+
+        assert response.headers["Location"] == reverse("users:onboarding")
+
+    @pytest.mark.parametrize(
+        "address", ['""@example.com', "a@אa.com", f"a@{'ü' * 63}.com", "ada@ex\u00adample.com", "@", ""]
+    )
+    def test_answers_what_cannot_be_an_address_like_an_unknown_one(self, client: Client, address: str) -> None:
+        user_confirmed(email=ADDRESS)
+
+        assert client.post(SIGN_IN, {**RIGHT, "username": address}).status_code == 200
+        assert "_auth_user_id" not in client.session
+
     def test_begins_a_new_session(self, client: Client) -> None:
         user_confirmed(email=ADDRESS)
         session = client.session
@@ -74,6 +91,28 @@ class TestSignInView:
 
         assert response.headers["Location"] == reverse("users:onboarding")
 
+    @pytest.mark.parametrize(
+        "destination",
+        [
+            SIGN_IN,
+            f"{SIGN_IN}?from=mail",
+            f"{SIGN_IN}?next={SIGN_IN}",
+            f"{SIGN_IN}#top",
+            f"http://testserver{SIGN_IN}",
+            f"//testserver{SIGN_IN}?next=/home/",
+        ],
+    )
+    @pytest.mark.parametrize("signed_in", ["before", "now"])
+    def test_never_leads_back_to_itself(self, client: Client, destination: str, signed_in: str) -> None:
+        user = user_confirmed(email=ADDRESS)
+        if signed_in == "before":
+            client.force_login(user)
+            response = client.get(SIGN_IN, {"next": destination})
+        else:
+            response = client.post(SIGN_IN, {**RIGHT, "next": destination})
+
+        assert response.headers["Location"] == reverse("users:onboarding")
+
     def test_sends_somebody_who_is_signed_in_on(self, client: Client) -> None:
         client.force_login(user_onboarded())
 
@@ -102,6 +141,54 @@ class TestSignInViewOverTheLimit:
 
         assert answers == [200, 200, 429]
         assert "_auth_user_id" not in client.session
+
+    def test_lets_the_owner_in_from_elsewhere_while_strangers_guess(self, client: Client) -> None:
+        user_confirmed(email=ADDRESS)
+        for number in range(6):
+            client.post(SIGN_IN, WRONG, REMOTE_ADDR=f"192.0.2.{number}")
+
+        assert client.post(SIGN_IN, RIGHT, REMOTE_ADDR="198.51.100.1").status_code == 302
+
+    def test_stops_guessing_at_one_account_from_everywhere(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS_ANYWHERE = 2
+        user_confirmed(email=ADDRESS)
+
+        answers = [
+            client.post(SIGN_IN, credentials, REMOTE_ADDR=f"192.0.2.{n}").status_code
+            for n, credentials in enumerate([WRONG, WRONG, RIGHT])
+        ]
+
+        assert answers == [200, 200, 429]
+
+    def test_does_not_let_one_client_use_up_the_attempts_of_all(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS = 1
+        settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS_ANYWHERE = 2
+        user_confirmed(email=ADDRESS)
+        for _ in range(5):
+            client.post(SIGN_IN, WRONG, REMOTE_ADDR="192.0.2.1")
+
+        assert client.post(SIGN_IN, RIGHT, REMOTE_ADDR="198.51.100.1").status_code == 302
+
+    def test_counts_the_addresses_of_one_network_as_one_client(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS = 1
+        user_confirmed(email=ADDRESS)
+
+        answers = [
+            client.post(SIGN_IN, WRONG, REMOTE_ADDR="2001:db8::1").status_code,
+            client.post(SIGN_IN, RIGHT, REMOTE_ADDR="2001:db8::2").status_code,
+        ]
+
+        assert answers == [200, 429]
+
+    def test_counts_a_domain_in_both_its_spellings(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_SIGN_INS_PER_ADDRESS = 1
+
+        answers = [
+            client.post(SIGN_IN, {**WRONG, "username": username}).status_code
+            for username in ("ada@bücher.example", "ada@xn--bcher-kva.example")
+        ]
+
+        assert answers == [200, 429]
 
     def test_stops_one_client_that_tries_many_accounts(self, client: Client, settings: Settings) -> None:
         settings.RATE_LIMIT_SIGN_INS_PER_CLIENT = 2

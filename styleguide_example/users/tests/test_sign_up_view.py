@@ -6,6 +6,7 @@ import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from lxml import html  # type: ignore[import-untyped]  # lxml ships no types
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from styleguide_example.emails.models import Email
@@ -87,11 +88,34 @@ class TestSignUpView:
         assert not Email.objects.exists()
         assert not User.objects.exists()
 
-    def test_takes_an_address_in_a_domain_beyond_ascii(self, client: Client) -> None:
-        response = client.post(SIGN_UP, {"email": "ada@MÜNCHEN.example"})
+    @pytest.mark.parametrize("address", ["ada@MÜNCHEN.example", "ada@xn--mnchen-3ya.example"])
+    def test_takes_an_address_in_a_domain_beyond_ascii(self, client: Client, address: str) -> None:
+        response = client.post(SIGN_UP, {"email": address})
 
         assert response.headers["Location"] == SENT
-        assert len(letters_to("ada@münchen.example")) == 1
+        assert User.objects.get().email == "ada@xn--mnchen-3ya.example"
+        assert len(letters_to("ada@xn--mnchen-3ya.example")) == 1
+
+    @pytest.mark.parametrize("domain", ["ex\u00adample.com", "ex\u200dample.com", "ex\u2060ample.com", "faß.de"])
+    def test_refuses_a_domain_whose_mail_would_go_to_another_one(self, client: Client, domain: str) -> None:
+        response = client.post(SIGN_UP, {"email": f"ada@{domain}"})
+
+        assert response.status_code == 200
+        assert "might reach somebody else" in response.content.decode()
+        assert not Email.objects.exists()
+        assert not User.objects.exists()
+
+    @pytest.mark.parametrize(
+        "address",
+        ['""@example.com', '"ada"@example.com', '"\x01"@example.com', "a@אa.com", f"a@{'ü' * 63}.com", "ä@example.com"],
+    )
+    def test_refuses_what_email_could_not_be_sent_to(self, client: Client, address: str) -> None:
+        response = client.post(SIGN_UP, {"email": address})
+
+        page = html.document_fromstring(response.content.decode())
+        assert response.status_code == 200
+        assert len(page.xpath("//*[@role='alert']//li")) == 1
+        assert not User.objects.exists()
 
     def test_refuses_a_form_that_another_site_sent(self) -> None:
         response = Client(enforce_csrf_checks=True).post(SIGN_UP, {"email": ADDRESS})
@@ -111,6 +135,26 @@ class TestSignUpViewOverTheLimit:
 
         assert answers == [302, 302, 429]
         assert len(letters_to(ADDRESS)) == 2
+
+    def test_counts_a_domain_in_both_its_spellings(self, client: Client, settings: Settings) -> None:
+        settings.RATE_LIMIT_SIGN_UPS_PER_ADDRESS = 1
+
+        answers = [
+            client.post(SIGN_UP, {"email": email}).status_code
+            for email in ("ada@münchen.example", "ada@xn--mnchen-3ya.example")
+        ]
+
+        assert answers == [302, 429]
+
+    def test_protects_a_mailbox_from_many_clients_and_says_where_the_link_is(
+        self, client: Client, settings: Settings
+    ) -> None:
+        settings.RATE_LIMIT_SIGN_UPS_PER_ADDRESS = 3
+
+        answers = [client.post(SIGN_UP, {"email": ADDRESS}, REMOTE_ADDR=f"192.0.2.{n}") for n in range(4)]
+
+        assert [answer.status_code for answer in answers] == [302, 302, 302, 429]
+        assert "may be in your mailbox already" in answers[-1].content.decode()
 
     def test_lets_another_address_pass(self, client: Client, settings: Settings) -> None:
         settings.RATE_LIMIT_SIGN_UPS_PER_ADDRESS = 1

@@ -2,7 +2,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth import authenticate
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 from django.utils import timezone
 
@@ -30,6 +30,12 @@ class TestUser:
 
         assert authenticate(username="ADA@example.com", password=PASSWORD) == user
 
+    def test_cannot_be_made_an_administrator_with_an_address_that_email_does_not_reach(self) -> None:
+        with pytest.raises(CommandError, match="somebody else"):
+            call_command("createsuperuser", "--noinput", "--email", "root@faß.de", stdout=StringIO())
+
+        assert not User.objects.exists()
+
     def test_is_greeted_by_name_or_else_by_address(self) -> None:
         assert UserFactory.build(full_name="Ada").get_short_name() == "Ada"
         assert UserFactory.build(full_name="Ada").get_full_name() == "Ada"
@@ -38,9 +44,9 @@ class TestUser:
     def test_is_made_an_administrator_by_djangos_command(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
 
-        call_command("createsuperuser", "--noinput", "--email", "Root@Example.com", stdout=StringIO())
+        call_command("createsuperuser", "--noinput", "--email", "Root@Bücher.example", stdout=StringIO())
 
-        user = User.objects.get(email="root@example.com")
+        user = User.objects.get(email="root@xn--bcher-kva.example")
         assert user.is_staff
         assert user.is_superuser
         assert user.is_email_confirmed

@@ -57,7 +57,7 @@ class TestUserAdmin:
 
         assert not User.objects.get(email="new@example.com").has_usable_password()
 
-    @pytest.mark.parametrize("email", ["ada@example.com", "ADA@example.com", "nonsense"])
+    @pytest.mark.parametrize("email", ["ada@example.com", "ADA@example.com", "nonsense", "a@faß.de", '""@example.com'])
     def test_explains_an_address_that_is_taken_or_wrong(self, email: str) -> None:
         UserFactory.create(email="ada@example.com")
 
@@ -66,6 +66,11 @@ class TestUserAdmin:
         assert response.status_code == 200
         assert "errorlist" in response.content.decode()
         assert User.objects.filter(is_staff=False).count() == 1
+
+    def test_stores_the_domain_in_the_form_that_email_uses(self) -> None:
+        _superuser_client().post(ADD, {"email": "new@bücher.example", "full_name": "", "usable_password": "false"})
+
+        assert User.objects.filter(email="new@xn--bcher-kva.example").exists()
 
     def test_changes_what_was_changed_and_nothing_else(self) -> None:
         user = user_onboarded(full_name="Ada", time_zone="Asia/Tokyo")

@@ -18,6 +18,17 @@ class TestUserCreate:
 
         assert User.objects.get(pk=user.pk).email == "ada@example.com"
 
+    def test_saves_the_domain_in_the_form_that_email_uses(self) -> None:
+        user = user_create(email="ada@Bücher.example")
+
+        assert User.objects.get(pk=user.pk).email == "ada@xn--bcher-kva.example"
+
+    def test_refuses_an_address_that_is_taken_in_another_spelling_of_its_domain(self) -> None:
+        UserFactory.create(email="ada@xn--bcher-kva.example")
+
+        with pytest.raises(ConflictError, match="exists"):
+            user_create(email="ada@bücher.example")
+
     def test_leaves_somebody_without_a_password_unable_to_sign_in(self) -> None:
         user = user_create(email="ada@example.com")
 
@@ -53,10 +64,20 @@ class TestUserCreate:
 
         assert User.objects.filter(email="grace@example.com").exists()
 
-    @pytest.mark.parametrize("email", ["", "ada", "ada@", "a b@example.com", "ada@example.com\r\nBcc: eve@example.com"])
+    @pytest.mark.parametrize("email", ["", "ada", "ada@", "Ada <a@example.com>", "ada@example.com\r\nBcc: eve@example.com"])
     def test_refuses_what_is_not_an_address(self, email: str) -> None:
         with pytest.raises(ValidationError):
             user_create(email=email)
+
+    @pytest.mark.parametrize(
+        "email",
+        ['""@example.com', '"\x01"@example.com', "a@אa.com", f"a@{'ü' * 63}.com", "a@faß.de", "a@ex\u00adam.com"],
+    )
+    def test_refuses_what_email_could_not_be_sent_to(self, email: str) -> None:
+        with pytest.raises(ValidationError):
+            user_create(email=email)
+
+        assert not User.objects.exists()
 
     @pytest.mark.parametrize("name", ["Ada\r\nBcc: eve@example.com", "Ada\x00", "Ada\u2028", "\u202eadA"])
     def test_refuses_a_name_that_is_not_one_readable_line(self, name: str) -> None:

@@ -115,6 +115,32 @@ class TestUserSignUp:
 
         assert not Email.objects.exists()
 
+    @pytest.mark.parametrize("domain", ["ex\u00adample.com", "ex\u200dample.com", "ex\u2060ample.com"])
+    def test_does_not_take_one_address_for_another(self, domain: str) -> None:
+        user_confirmed(email=ADDRESS)
+
+        with pytest.raises(ValidationError):
+            user_sign_up(email=f"ada@{domain}")
+
+        assert not Email.objects.exists()
+
+    @pytest.mark.parametrize(
+        "email",
+        ['""@example.com', '"\x01"@example.com', "a@אa.com", f"a@{'ü' * 63}.com", "a\x00@example.com", "\ud800@a.com"],
+    )
+    def test_refuses_what_email_could_not_be_sent_to(self, email: str) -> None:
+        with pytest.raises(ValidationError):
+            user_sign_up(email=email)
+
+        assert not User.objects.exists()
+
+    def test_writes_to_both_spellings_of_a_domain_as_to_one(self) -> None:
+        user_sign_up(email="ada@bücher.example")
+        user_sign_up(email="ada@xn--bcher-kva.example")
+
+        assert User.objects.count() == 1
+        assert len(letters_to("ada@xn--bcher-kva.example")) == 2
+
     def test_does_about_the_same_work_for_a_known_and_an_unknown_address(self) -> None:
         user_confirmed(email="known@example.com")
 

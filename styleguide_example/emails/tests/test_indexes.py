@@ -1,0 +1,60 @@
+"""Ten million rows, of which a few are pending: what is asked every ten seconds must not read the others."""
+
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from styleguide_example.common import leases
+from styleguide_example.emails.models import Email
+from styleguide_example.emails.tests.factories import EmailFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def many_ended() -> None:
+    """Enough rows for a planner to look for an index, hardly any of them pending."""
+    now = timezone.now()
+    template = EmailFactory.create()
+    values = {field.attname: getattr(template, field.attname) for field in Email._meta.concrete_fields}
+    values |= {"id": None, "status": Email.Status.SENT, "sent_at": now, "ended_at": now}
+    Email.objects.bulk_create([Email(**values) for _ in range(1000)])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _plan(emails: QuerySet[Email]) -> str:
+    return emails.explain()
+
+
+@pytest.mark.usefixtures("many_ended")
+class TestIndexes:
+    def test_find_what_is_due(self) -> None:
+        sending = Email.objects.filter(status=Email.Status.SENDING)
+        due = leases.rows_to_wake(sending, again_after_seconds=30)
+        assert "email_due" in _plan(due.order_by("priority", "next_attempt_at").only("pk", "priority")[:1000])
+
+    def test_find_what_was_given_up(self) -> None:
+        sending = Email.objects.filter(status=Email.Status.SENDING)
+        assert "email_due" in _plan(sending.filter(leases.UNCLAIMED, next_attempt_at__isnull=True))
+
+    def test_find_what_has_expired(self) -> None:
+        sending = Email.objects.filter(status=Email.Status.SENDING)
+        assert "email_due" in _plan(sending.filter(leases.UNCLAIMED, expires_at__lte=timezone.now()))
+
+    def test_find_leases_that_ran_out(self) -> None:
+        sending = Email.objects.filter(status=Email.Status.SENDING)
+        assert "email_leased" in _plan(leases.leases_expired(sending)[: settings.EMAIL_SENDING_SWEEP_LIMIT])
+
+    def test_find_what_ended_long_ago(self) -> None:
+        old = Email.objects.filter(status=Email.Status.SENT, ended_at__lt=timezone.now() - timedelta(days=90))
+        assert "email_ended" in _plan(old.order_by("ended_at")[:1000])
+
+    def test_find_an_idempotency_key(self) -> None:
+        plan = _plan(Email.objects.filter(idempotency_key="welcome:7"))
+        assert "idempotency_key" in plan
+        assert "SCAN" not in plan.upper().replace("INDEX SCAN", "").replace("BITMAP HEAP SCAN", "")
