@@ -158,7 +158,12 @@ def address_check(address: str) -> None:
         validate_email(address_bare(address))
         # Django would encode it as if it were a name, and somebody else's mailbox would be asked for (RFC 2047 5).
         parseaddr(address)[1].rpartition("@")[0].encode("ascii")
-    except (ValueError, ValidationError, MessageError) as error:
+    except (
+        ValueError,
+        IndexError,
+        ValidationError,
+        MessageError,
+    ) as error:  # IndexError: the standard library's parser
         raise EmailInvalidError(
             "An address is not valid: give 'name@example.com' or 'Name <name@example.com>'."
         ) from error

@@ -4,6 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, SetPasswordForm, UsernameField
 from django.contrib.auth.password_validation import password_validators_help_text_html
 
@@ -28,6 +29,14 @@ def time_zone_choices() -> list[tuple[str, Any]]:
 class AddressField(forms.EmailField):
     """An e-mail address in the form in which it is stored, checked after it was brought into that form."""
 
+    # Not type="email": Chromium sends fass.de for it where faß.de was typed, and nobody here could tell.
+    widget = forms.TextInput
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        """A keyboard for addresses, and no help with spelling."""
+        attributes = {"inputmode": "email", "spellcheck": "false", "autocapitalize": "none"}
+        return {**super().widget_attrs(widget), **attributes}
+
     def to_python(self, value: Any) -> str:
         """Trimmed, in lower case, its domain in ASCII."""
         return User.normalize_username(super().to_python(value) or "")
@@ -46,7 +55,7 @@ class SignUpForm(forms.Form):
     email = AddressField(
         label="E-mail address",
         max_length=254,
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "spellcheck": "false", "autocapitalize": "none"}),
+        widget=forms.TextInput(attrs={"autocomplete": "email"}),
         help_text="We send you a link. You choose your password there.",
         error_messages={
             "required": "Enter your e-mail address.",
@@ -133,3 +142,4 @@ class UserAddForm(AdminUserCreationForm):  # type: ignore[type-arg]  # a generic
         model = User
         fields = ("email", "full_name")
         field_classes = {"email": AddressField}
+        widgets = {"email": AdminTextInputWidget}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import RegexValidator, validate_email
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -55,8 +55,9 @@ def address_reachable(address: str) -> None:
             code="domain",
         )
     try:
+        validate_email(address)
         address_check(address)
-    except ConflictError as error:
+    except (ValidationError, ConflictError) as error:
         raise ValidationError("Enter an e-mail address like name@example.com.", code="invalid") from error
 
 

@@ -81,6 +81,11 @@ class TestBrokerAway:
             assert not task.wake()
             assert silent.connections == 2
 
+    @pytest.mark.parametrize("url", URLS)
+    def test_that_never_answers_is_asked_in_vain_how_many_messages_wait(self, silent: SilentServer, url: str) -> None:
+        with app_for(url.format(port=silent.port)) as app:
+            assert task_of(app).messages_waiting() is None
+
     def test_that_fell_silent_behind_a_kept_connection_costs_less_than_a_second(self, proxy: Proxy) -> None:
         with app_for(_through(proxy)) as app:
             app.conf.task_default_queue = "test-silent"

@@ -18,6 +18,7 @@ from styleguide_example.core.enums import Priority
 from styleguide_example.core.exceptions import TransientError
 from styleguide_example.emails.exceptions import EmailAttemptFailedError
 from styleguide_example.emails.tasks import email_send as email_send_task
+from styleguide_example.emails.tasks import email_sweep as email_sweep_task
 from styleguide_example.tasks.celery import app as celery_app
 
 
@@ -141,6 +142,15 @@ class TestWake:
             email_send_task.wake(kwargs={"email_number": 7})
         with pytest.raises(EncodeError):
             email_send_task.wake(kwargs={"email_id": object()})
+
+
+class TestMessagesWaiting:
+    def test_counts_those_of_every_task_and_priority(self, queue: Queue) -> None:
+        assert email_send_task.messages_waiting() == 0
+        email_send_task.wake(kwargs={"email_id": 7}, priority=Priority.HIGH)
+        email_send_task.wake(kwargs={"email_id": 8}, priority=Priority.LOWEST)
+        email_sweep_task.wake()
+        assert email_send_task.messages_waiting() == 3
 
 
 @pytest.mark.django_db(transaction=True)

@@ -117,6 +117,11 @@ class TestSignUpView:
         assert len(page.xpath("//*[@role='alert']//li")) == 1
         assert not User.objects.exists()
 
+    def test_lets_no_browser_send_another_domain_than_the_one_typed(self, client: Client) -> None:
+        field = html.document_fromstring(client.get(SIGN_UP).content.decode()).get_element_by_id("id_email")
+
+        assert (field.get("type"), field.get("inputmode"), field.get("autocomplete")) == ("text", "email", "email")
+
     def test_refuses_a_form_that_another_site_sent(self) -> None:
         response = Client(enforce_csrf_checks=True).post(SIGN_UP, {"email": ADDRESS})
 

@@ -2,6 +2,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from lxml import html  # type: ignore[import-untyped]  # lxml ships no types
 
 from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import PASSWORD, UserFactory, user_confirmed, user_onboarded, user_staff
@@ -71,6 +72,11 @@ class TestUserAdmin:
         _superuser_client().post(ADD, {"email": "new@bücher.example", "full_name": "", "usable_password": "false"})
 
         assert User.objects.filter(email="new@xn--bcher-kva.example").exists()
+
+    def test_lets_no_browser_send_another_domain_than_the_one_typed(self) -> None:
+        field = html.document_fromstring(_superuser_client().get(ADD).content.decode()).get_element_by_id("id_email")
+
+        assert (field.get("type"), field.get("inputmode")) == ("text", "email")
 
     def test_changes_what_was_changed_and_nothing_else(self) -> None:
         user = user_onboarded(full_name="Ada", time_zone="Asia/Tokyo")

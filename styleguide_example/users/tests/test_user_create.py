@@ -64,7 +64,7 @@ class TestUserCreate:
 
         assert User.objects.filter(email="grace@example.com").exists()
 
-    @pytest.mark.parametrize("email", ["", "ada", "ada@", "Ada <a@example.com>", "ada@example.com\r\nBcc: eve@example.com"])
+    @pytest.mark.parametrize("email", ["", "ada", "ada@", "Ada <a@b.com>", "ada@example.com\r\nBcc: eve@example.com"])
     def test_refuses_what_is_not_an_address(self, email: str) -> None:
         with pytest.raises(ValidationError):
             user_create(email=email)
