@@ -29,7 +29,7 @@ NO_SERVICES := env -u DATABASE_URL -u CELERY_BROKER_URL -u EMAIL_URL
 NOT_EMBEDDED := --ignore=styleguide_example/embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test pytest check audit format requirements migrations shell clean
+.PHONY: help setup run demo test pytest coverage check audit format requirements migrations shell clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make
 # Once, on the database and broker of the environment. The processes wait more than they compute, so 3 do on 2 cores.
 pytest: $(STAMP)
 	@$(PY) -m pytest -q -n 3 $(ARGS)
+
+coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
+	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
 
 check: $(STAMP) ## Lint, format, types, contracts, migrations, deploy settings, known vulnerabilities
 	$(PY) -m ruff check

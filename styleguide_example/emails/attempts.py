@@ -78,17 +78,7 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
     if not recorded:
         logger.warning("email_attempt_after_lease_lost", email_id=email.pk, kind=failure.kind.value)
         return False, None
-    EmailAttempt.objects.create(
-        email=email,
-        number=email.attempts,
-        kind=failure.kind,
-        phase=failure.phase,
-        error=_storable(failure.error),
-        smtp_code=failure.code or None,
-        smtp_reply=failure.reply,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
-        ended_at=now,
-    )
+    _attempt_leave(email, failure, now)
     logger.warning(
         "email_attempt_failed",
         email_id=email.pk,
@@ -99,6 +89,21 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
         next_attempt_at=next_at.isoformat() if next_at else None,
     )
     return True, next_at
+
+
+def _attempt_leave(email: Email, failure: Failure, now: datetime) -> None:
+    EmailAttempt.objects.create(
+        email=email,
+        number=email.attempts,
+        kind=failure.kind,
+        phase=failure.phase,
+        error=_storable(failure.error),
+        smtp_code=failure.code or None,
+        smtp_reply=failure.reply,
+        # Of a worker that is gone only the task is known that held the lease.
+        worker=email.lease_owner if failure.at_once else f"{socket.gethostname()}:{os.getpid()}",
+        ended_at=now,
+    )
 
 
 def _storable(text: str) -> str:
