@@ -194,6 +194,16 @@ class TestEmailSendRecordsWhatIsNotTheServersFault:
         settings.EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
+    def test_an_error_that_quotes_what_a_database_cannot_store_is_recorded_without_it(
+        self, smtp: SMTPServer, settings: Settings
+    ) -> None:
+        settings.EMAIL_BACKEND = f"{__name__}.Babbling"
+        email = email_asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        email.refresh_from_db()
+        assert email.last_error == email.failed_attempts.get().error == "RuntimeError: nothing and nothing"
+
     def test_an_error_that_nobody_foresaw_ends_with_the_attempts(self, smtp: SMTPServer, settings: Settings) -> None:
         settings.EMAIL_BACKEND = "no.such.backend"
         settings.EMAIL_SENDING_MAX_ATTEMPTS = 1
@@ -219,3 +229,10 @@ class TestEmailSendRecordsWhatIsNotTheServersFault:
         settings.EMAIL_SENDING_FAILURE_TRIGGER = trigger
         settings.EMAIL_SENDING_FAILURE_RATE = rate
         assert email_send(email=email_asked_for()).status == Email.Status.SENT
+
+
+class Babbling:
+    """A mail backend whose error holds a NUL."""
+
+    def __init__(self, **_: Any) -> None:
+        raise RuntimeError("nothing\x00 and nothing")

@@ -9,6 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from styleguide_example.common.tests.processes import refused_port
+from styleguide_example.emails import connections
 from styleguide_example.emails.enums import FailureKind, Phase
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError
 from styleguide_example.emails.models import Email, EmailAttempt
@@ -91,6 +92,7 @@ class TestEmailSendCut:
             ({"EMAIL_USE_SSL": True}, "SSL"),
             ({"EMAIL_HOST_USER": "me", "EMAIL_HOST_PASSWORD": "hunter2"}, "AUTH extension not supported"),
             ({"EMAIL_HOST": "no-such-host.invalid"}, "gaierror"),
+            ({"EMAIL_HOST": f"{'x' * 64}.example.com"}, "UnicodeError"),
         ],
     )
     def test_by_settings_that_the_server_does_not_share_is_tried_again(
@@ -184,6 +186,26 @@ class TestUnknownOutcome:
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
 
+class TestPatience:
+    """The answer to the whole message is worth waiting for: without it the message is sent twice."""
+
+    def test_is_longer_for_the_answer_to_the_whole_message(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_TIMEOUT_AFTER_DATA = 10
+        smtp.seconds_per_message = 0.5
+        email = email_send(email=email_asked_for())
+        assert (email.status, email.attempts) == (Email.Status.SENT, 1)
+
+    def test_is_short_again_for_the_next_one(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_TIMEOUT_AFTER_DATA = 10
+        email_send(email=email_asked_for())
+        smtp.fail("data", SILENCE)
+
+        began = time.monotonic()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email_asked_for())
+        assert time.monotonic() - began < 5
+
+
 class TestNotReached:
     def test_does_not_use_up_the_attempts(self, smtp: SMTPServer, settings: Settings) -> None:
         """That nobody answers says nothing about the e-mail: a server that is down for a day must not end it."""
@@ -194,6 +216,20 @@ class TestNotReached:
         for _ in range(6):
             with pytest.raises(EmailAttemptFailedError):
                 email_send(email=email_made_due(email))
+        assert email_send(email=email_made_due(email)).status == Email.Status.SENT
+
+    def test_is_no_reason_to_give_up_after_the_last_attempt_that_counted(
+        self, smtp: SMTPServer, settings: Settings
+    ) -> None:
+        settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
+        smtp.fail("mail", "451 later")
+        smtp.fail("connect", "220 test", HANG_UP)
+        email = email_asked_for()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email)
+        connections.connection_close()
+        with pytest.raises(EmailAttemptFailedError):
+            email_send(email=email_made_due(email))
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
     def test_leaves_as_many_attempts_as_there_were(self, smtp: SMTPServer, settings: Settings) -> None:

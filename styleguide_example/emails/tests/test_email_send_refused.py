@@ -129,6 +129,13 @@ class TestEmailSendRefused:
         assert reply.startswith("550 very very")
         assert len(reply) == 1000
 
+    def test_with_what_a_database_cannot_store_is_recorded_without_it(self, smtp: SMTPServer) -> None:
+        smtp.fail("rcpt", "550 no\x00 such user")
+        email = email_asked_for()
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email)
+        assert email.failed_attempts.get().smtp_reply == "550 no such user"
+
 
 class TestNextAttempt:
     @pytest.mark.parametrize(("attempts", "at_most"), [(0, 30), (1, 60), (2, 120), (6, 600), (8, 600)])

@@ -107,6 +107,14 @@ class TestLeaseThatRanOut:
         assert email_sweep() == [email]
         assert email.failed_attempts.get().kind == FailureKind.UNKNOWN_OUTCOME
 
+    def test_on_the_wire_twice_makes_it_due_again(self, settings: Settings) -> None:
+        """Unlike a server that falls silent twice, a second worker may live."""
+        settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
+        email = _held_by_the_dead(on_wire=True)
+        assert email_sweep() == [email]
+        leases.lease_claim(Email.objects.all(), owner="dead", seconds=-1, on_wire_at=timezone.now())
+        assert email_sweep() == [email]
+
     def test_on_the_wire_ends_it_with_the_policy_hold(self, settings: Settings) -> None:
         settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "hold"
         email = _held_by_the_dead(on_wire=True)

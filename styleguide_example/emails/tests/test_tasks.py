@@ -283,12 +283,13 @@ class TestEmailSweepTask:
         email.refresh_from_db()
         assert email.status == Email.Status.FAILED
 
-    def test_is_no_failure_when_the_broker_is_down(self, broker: Broker, queue: Queue) -> None:
+    def test_leaves_everything_to_the_next_one_when_the_broker_is_down(self, broker: Broker, queue: Queue) -> None:
         email = email_made_due(email_asked_for())
+        queue.purge()
         with broker.down():
             assert email_sweep.apply().state == "SUCCESS"
-        email_made_due(email)
         assert email_sweep.apply().state == "SUCCESS"
+        assert [message.decode()[1] for message in messages_take(celery_app)] == [{"email_id": email.pk}]
 
     def test_is_served_before_everything_else(self) -> None:
         assert email_sweep.default_priority == Priority.RESERVED
