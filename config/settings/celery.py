@@ -50,7 +50,7 @@ else:
         "confirm_publish": True,
         "confirm_timeout": 0.3,
         "connect_timeout": 0.5,
-        "read_timeout": 0.3,
+        "read_timeout": 0.2,  # waited for up to three times when a kept connection has fallen silent
         "write_timeout": 0.3,
     }
     # https://docs.celeryq.dev/en/stable/userguide/routing.html#rabbitmq-message-priorities

@@ -86,9 +86,9 @@ class TestBrokerAway:
         with app_for(url.format(port=silent.port)) as app:
             assert task_of(app).messages_waiting() is None
 
+    @pytest.mark.usefixtures("queue")
     def test_that_fell_silent_behind_a_kept_connection_costs_less_than_a_second(self, proxy: Proxy) -> None:
         with app_for(_through(proxy)) as app:
-            app.conf.task_default_queue = "test-silent"
             task = task_of(app)
             assert task.wake()
             assert task.wake()

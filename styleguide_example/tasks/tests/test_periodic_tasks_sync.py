@@ -1,15 +1,12 @@
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
-from styleguide_example.common.tests.racing import race
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.tasks import email_cleanup, email_sweep
 from styleguide_example.tasks.entries import Cron, Entry, Every
@@ -17,26 +14,11 @@ from styleguide_example.tasks.enums import SyncAction
 from styleguide_example.tasks.exceptions import TimetableError
 from styleguide_example.tasks.models import TimetableEntry
 from styleguide_example.tasks.services import periodic_tasks_sync
+from styleguide_example.tasks.tests.factories import entry_make, rows_read
 
 pytestmark = pytest.mark.django_db
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def _entry(name: str = "Sweep", **changes: Any) -> Entry:
-    fields: dict[str, Any] = {
-        "task": email_sweep,
-        "when": Every(timedelta(seconds=10)),
-        "in_words": "Every 10 seconds",
-        **changes,
-    }
-    return Entry(name=name, **fields)
-
-
-def _rows() -> list[dict[str, Any]]:
-    """Everything that a sync may touch."""
-    models: tuple[Any, ...] = (PeriodicTask, TimetableEntry, CrontabSchedule, IntervalSchedule, PeriodicTasks)
-    return [row for model in models for row in model.objects.order_by("pk").values()]
 
 
 def _beat_was_told() -> bool:
@@ -46,7 +28,7 @@ def _beat_was_told() -> bool:
 
 class TestPeriodicTasksSync:
     def test_writes_what_the_entry_says(self) -> None:
-        entry = _entry(
+        entry = entry_make(
             "Clean up",
             task=email_cleanup,
             when=Cron("30 3 1-7 */2 mon", time_zone="Europe/Berlin"),
@@ -73,11 +55,11 @@ class TestPeriodicTasksSync:
         row.full_clean()
 
     def test_uses_the_tasks_own_priority_unless_told(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         assert PeriodicTask.objects.get().priority == Priority.RESERVED
 
     def test_writes_schedules_that_beat_can_read(self) -> None:
-        periodic_tasks_sync(entries=[_entry(), _entry("Clean up", when=Cron("30 3 * * *"))])
+        periodic_tasks_sync(entries=[entry_make(), entry_make("Clean up", when=Cron("30 3 * * *"))])
         cron, interval = (row.schedule for row in PeriodicTask.objects.order_by("name"))
         assert (cron.minute, cron.hour, len(cron.day_of_week)) == ({30}, {3}, 7)
         assert interval.run_every == timedelta(seconds=10)
@@ -86,9 +68,9 @@ class TestPeriodicTasksSync:
         shared = IntervalSchedule.objects.create(every=10, period=IntervalSchedule.SECONDS)
         periodic_tasks_sync(
             entries=[
-                *(_entry(f"Every {number}") for number in range(3)),
-                *(_entry(f"Cron {number}", when=Cron("0 0 * * *")) for number in range(3)),
-                _entry("Elsewhere", when=Cron("0 0 * * *", time_zone="Europe/Berlin")),
+                *(entry_make(f"Every {number}") for number in range(3)),
+                *(entry_make(f"Cron {number}", when=Cron("0 0 * * *")) for number in range(3)),
+                entry_make("Elsewhere", when=Cron("0 0 * * *", time_zone="Europe/Berlin")),
             ]
         )
         assert IntervalSchedule.objects.get() == shared
@@ -97,7 +79,7 @@ class TestPeriodicTasksSync:
     def test_does_not_take_another_schedule_for_its_own(self) -> None:
         IntervalSchedule.objects.create(every=10, period=IntervalSchedule.MINUTES)
         CrontabSchedule.objects.create(minute="0", hour="0", timezone="Europe/Berlin")
-        entries = [_entry(), _entry("Clean up", when=Cron("0 0 * * *"))]
+        entries = [entry_make(), entry_make("Clean up", when=Cron("0 0 * * *"))]
 
         periodic_tasks_sync(entries=entries)
 
@@ -106,28 +88,28 @@ class TestPeriodicTasksSync:
         assert {line.action for line in periodic_tasks_sync(entries=entries)} == {SyncAction.UNCHANGED}
 
     def test_writes_nothing_when_nothing_changed(self) -> None:
-        entries = [_entry(), _entry("Clean up", when=Cron("30 3 * * *"), kwargs={"b": 1, "a": [None]})]
+        entries = [entry_make(), entry_make("Clean up", when=Cron("30 3 * * *"), kwargs={"b": 1, "a": [None]})]
         periodic_tasks_sync(entries=entries)
-        before = _rows()
+        before = rows_read()
 
         with CaptureQueriesContext(connection) as queries:
             lines = periodic_tasks_sync(entries=entries)
 
         assert {line.action for line in lines} == {SyncAction.UNCHANGED}
         assert not [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
-        assert _rows() == before
+        assert rows_read() == before
 
     def test_writes_nothing_when_arguments_are_only_in_another_order(self) -> None:
-        periodic_tasks_sync(entries=[_entry(kwargs={"a": 1, "b": 2})])
-        (line,) = periodic_tasks_sync(entries=[_entry(kwargs={"b": 2, "a": 1})])
+        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 1, "b": 2})])
+        (line,) = periodic_tasks_sync(entries=[entry_make(kwargs={"b": 2, "a": 1})])
         assert line.action is SyncAction.UNCHANGED
 
     def test_keeps_when_and_how_often_it_ran(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         PeriodicTask.objects.update(last_run_at=LONG_AGO, total_run_count=42)
         pk = PeriodicTask.objects.get().pk
 
-        periodic_tasks_sync(entries=[_entry(when=Cron("* * * * *"), in_words="Every minute")])
+        periodic_tasks_sync(entries=[entry_make(when=Cron("* * * * *"), in_words="Every minute")])
 
         row = PeriodicTask.objects.get()
         assert (row.pk, row.last_run_at, row.total_run_count) == (pk, LONG_AGO, 42)
@@ -146,42 +128,42 @@ class TestPeriodicTasksSync:
         ],
     )
     def test_says_which_columns_changed(self, changes: dict[str, Any], columns: tuple[str, ...]) -> None:
-        periodic_tasks_sync(entries=[_entry()])
-        (line,) = periodic_tasks_sync(entries=[_entry(**changes)])
+        periodic_tasks_sync(entries=[entry_make()])
+        (line,) = periodic_tasks_sync(entries=[entry_make(**changes)])
 
         assert (line.action, line.columns) == (SyncAction.CHANGED, columns)
-        (again,) = periodic_tasks_sync(entries=[_entry(**changes)])
+        (again,) = periodic_tasks_sync(entries=[entry_make(**changes)])
         assert again.action is SyncAction.UNCHANGED
 
     @pytest.mark.parametrize(
         "edit", [{"enabled": False}, {"kwargs": '{"a": 1}'}, {"task": "x"}, {"priority": 9}, {"expire_seconds": None}]
     )
     def test_puts_back_what_was_edited_by_hand(self, edit: dict[str, Any]) -> None:
-        periodic_tasks_sync(entries=[_entry(expires_seconds=5)])
+        periodic_tasks_sync(entries=[entry_make(expires_seconds=5)])
         before = PeriodicTask.objects.values(*edit).get()
         PeriodicTask.objects.update(**edit)
 
-        (line,) = periodic_tasks_sync(entries=[_entry(expires_seconds=5)])
+        (line,) = periodic_tasks_sync(entries=[entry_make(expires_seconds=5)])
 
         assert line.columns == tuple(edit)
         assert PeriodicTask.objects.values(*edit).get() == before
 
     def test_remembers_what_code_said(self) -> None:
         """The third side of the merge that keeps admins' edits."""
-        periodic_tasks_sync(entries=[_entry(kwargs={"a": 1})])
+        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 1})])
         PeriodicTask.objects.update(enabled=False)
         applied = TimetableEntry.objects.get().applied
         assert applied["enabled"] is True
         assert applied["kwargs"] == '{"a": 1}'
         assert applied["interval"] == "every 10 seconds"
 
-        periodic_tasks_sync(entries=[_entry(kwargs={"a": 2})])
+        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 2})])
         assert TimetableEntry.objects.get().applied["kwargs"] == '{"a": 2}'
 
     def test_deletes_what_left_the_timetable(self) -> None:
-        periodic_tasks_sync(entries=[_entry("A"), _entry("B"), _entry("C")])
+        periodic_tasks_sync(entries=[entry_make("A"), entry_make("B"), entry_make("C")])
 
-        lines = periodic_tasks_sync(entries=[_entry("B")])
+        lines = periodic_tasks_sync(entries=[entry_make("B")])
 
         assert [(line.action.value, line.name) for line in lines] == [
             ("unchanged", "B"),
@@ -192,9 +174,9 @@ class TestPeriodicTasksSync:
         assert TimetableEntry.objects.count() == 1
 
     def test_writes_again_what_an_admin_deleted(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         PeriodicTask.objects.all().delete()
-        (line,) = periodic_tasks_sync(entries=[_entry()])
+        (line,) = periodic_tasks_sync(entries=[entry_make()])
         assert line.action is SyncAction.CREATED
         assert TimetableEntry.objects.count() == 1
 
@@ -205,7 +187,7 @@ class TestRowsOfOthers:
         PeriodicTask.objects.create(name="By hand", task="x", interval=interval, total_run_count=3)
         before = PeriodicTask.objects.values().get()
 
-        for entries in ([_entry()], [_entry(in_words="x")], []):
+        for entries in ([entry_make()], [entry_make(in_words="x")], []):
             periodic_tasks_sync(entries=entries)
 
         assert PeriodicTask.objects.filter(name="By hand").values().get() == before
@@ -216,7 +198,7 @@ class TestRowsOfOthers:
         before = PeriodicTask.objects.values().get()
 
         with pytest.raises(TimetableError, match=r"did not write: Sweep.*--adopt"):
-            periodic_tasks_sync(entries=[_entry("Another"), _entry("Sweep")])
+            periodic_tasks_sync(entries=[entry_make("Another"), entry_make("Sweep")])
 
         assert PeriodicTask.objects.values().get() == before
 
@@ -226,19 +208,19 @@ class TestRowsOfOthers:
             name="Sweep", task="x", interval=interval, total_run_count=3, last_run_at=LONG_AGO
         )
 
-        (line,) = periodic_tasks_sync(entries=[_entry()], adopt=True)
+        (line,) = periodic_tasks_sync(entries=[entry_make()], adopt=True)
 
         assert line.action is SyncAction.CHANGED
         row = PeriodicTask.objects.get()
         assert (row.pk, row.task, row.total_run_count, row.last_run_at) == (by_hand.pk, email_sweep.name, 3, LONG_AGO)
-        (again,) = periodic_tasks_sync(entries=[_entry()])
+        (again,) = periodic_tasks_sync(entries=[entry_make()])
         assert again.action is SyncAction.UNCHANGED
 
     def test_are_taken_over_even_when_they_say_the_same(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         TimetableEntry.objects.all().delete()
 
-        (line,) = periodic_tasks_sync(entries=[_entry()], adopt=True)
+        (line,) = periodic_tasks_sync(entries=[entry_make()], adopt=True)
 
         assert line.action is SyncAction.UNCHANGED
         assert TimetableEntry.objects.count() == 1
@@ -246,21 +228,21 @@ class TestRowsOfOthers:
 
 class TestTwoEntriesOfOneName:
     def test_stop_the_sync_and_nothing_changes(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
-        before = _rows()
+        periodic_tasks_sync(entries=[entry_make()])
+        before = rows_read()
         with pytest.raises(TimetableError, match="same name"):
-            periodic_tasks_sync(entries=[_entry(), _entry("B"), _entry(in_words="x")])
-        assert _rows() == before
+            periodic_tasks_sync(entries=[entry_make(), entry_make("B"), entry_make(in_words="x")])
+        assert rows_read() == before
 
 
 class TestBeat:
     @pytest.mark.parametrize(
         "entries",
-        [[], [_entry(), _entry("B")], [_entry(in_words="x")], [_entry(enabled=False)]],
+        [[], [entry_make(), entry_make("B")], [entry_make(in_words="x")], [entry_make(enabled=False)]],
         ids=["deleted", "created", "changed", "disabled"],
     )
     def test_is_told_once_when_something_changed(self, entries: list[Entry]) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         PeriodicTasks.objects.update(last_update=LONG_AGO)
         with CaptureQueriesContext(connection) as queries:
             periodic_tasks_sync(entries=entries)
@@ -269,82 +251,7 @@ class TestBeat:
         assert len(notices) == 1
 
     def test_is_not_disturbed_when_nothing_changed(self) -> None:
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         PeriodicTasks.objects.update(last_update=LONG_AGO)
-        periodic_tasks_sync(entries=[_entry()])
+        periodic_tasks_sync(entries=[entry_make()])
         assert not _beat_was_told()
-
-
-class TestThousandEntries:
-    def test_take_at_most_25_queries_whatever_happens_to_them(self) -> None:
-        def entries(shift: int, count: int = 1000) -> list[Entry]:
-            return [
-                _entry(
-                    f"Entry {number}",
-                    when=Cron(f"{number % 60} {(number // 60 + shift) % 24} * * *")
-                    if number % 2
-                    else Every(timedelta(seconds=number + 1 + shift)),
-                )
-                for number in range(count)
-            ]
-
-        for wanted in (entries(0), entries(0), entries(1), entries(1, 500), [], entries(0)):
-            with CaptureQueriesContext(connection) as queries:
-                periodic_tasks_sync(entries=wanted)
-            assert len(queries) <= 25
-            assert PeriodicTask.objects.count() == TimetableEntry.objects.count() == len(wanted)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestCrash:
-    def test_at_any_statement_leaves_everything_as_it_was(self) -> None:
-        periodic_tasks_sync(entries=[_entry("Changes"), _entry("Goes")])
-        before = _rows()
-        entries = [_entry("Changes", in_words="x"), _entry("Comes", when=Cron("* * * * *"))]
-
-        class PowerCutError(Exception):
-            pass
-
-        survived = 0
-        while True:
-            left = survived
-
-            def cut(execute: Callable[..., Any], *statement: Any) -> Any:
-                nonlocal left
-                if not left:
-                    raise PowerCutError
-                left -= 1
-                return execute(*statement)
-
-            try:
-                with connection.execute_wrapper(cut):
-                    periodic_tasks_sync(entries=entries)
-                break
-            except PowerCutError:
-                assert _rows() == before
-                survived += 1
-
-        assert survived > 8
-        assert {row.name for row in PeriodicTask.objects.all()} == {"Changes", "Comes"}
-
-
-@pytest.mark.django_db(transaction=True)
-class TestAtOnce:
-    def test_ends_as_if_one_had_come_after_the_other(self) -> None:
-        old = [_entry("Old"), _entry("Both")]
-        new = [_entry("Both", in_words="x"), _entry("New", when=Cron("* * * * *"))]
-        periodic_tasks_sync(entries=old)
-
-        for _ in range(5):
-            race(lambda number: periodic_tasks_sync(entries=new if number % 2 else old), runners=4)
-
-            names = {row.name for row in PeriodicTask.objects.all()}
-            assert names in ({"Old", "Both"}, {"Both", "New"})
-            assert TimetableEntry.objects.count() == 2
-            last = old if "Old" in names else new
-            assert {line.action for line in periodic_tasks_sync(entries=last)} == {SyncAction.UNCHANGED}
-
-    def test_works_on_a_database_where_it_never_ran(self) -> None:
-        race(lambda _: periodic_tasks_sync(entries=[_entry()]), runners=4)
-        assert PeriodicTask.objects.count() == TimetableEntry.objects.count() == IntervalSchedule.objects.count() == 1
-        assert abs(timezone.now() - PeriodicTasks.objects.get().last_update) < timedelta(minutes=1)
