@@ -54,6 +54,7 @@ def worker(transactional_db: None, queue: Queue, smtp: SMTPServer) -> Iterator[W
         "DJANGO_SETTINGS_MODULE": "config.django.test",
         "DATABASE_URL": database_url(),
         "EMAIL_URL": f"smtp://127.0.0.1:{smtp.port}",
+        "TMPDIR": str(django_settings.VAR_DIR),  # what a killed worker leaves behind goes with the run's directory
     }
     running = Worker(environment)
     yield running

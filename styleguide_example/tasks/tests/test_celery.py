@@ -17,7 +17,8 @@ from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.emails.tasks import email_cleanup
 from styleguide_example.tasks.celery import app, connections_check
 
-OURS = [task for name, task in app.tasks.items() if name.startswith("styleguide_example.")]
+# Sorted, because Celery keeps them in an order of chance, and each process of the suite must list the same tests.
+OURS = [app.tasks[name] for name in sorted(app.tasks) if name.startswith("styleguide_example.")]
 
 
 class TestMessages:
