@@ -18,71 +18,75 @@ p { color: red; }
 
 @pytest.fixture
 def templates(settings: Settings, tmp_path: Path) -> Path:
-    """A directory of templates; it holds one e-mail, ``greeting``."""
+    """A directory of templates; it holds one e-mail, ``test_letter``."""
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
     directory = tmp_path / "emails"
     directory.mkdir()
-    (directory / "greeting.subject.txt").write_text("Hello {{ name }}\n")
-    (directory / "greeting.html").write_text(HTML)
+    (directory / "test_letter.subject.txt").write_text("Hello {{ name }}\n")
+    (directory / "test_letter.html").write_text(HTML)
     return directory
 
 
-def _greeting(**fields: object) -> Email:
+def _test_letter(**fields: object) -> Email:
     context = {"name": fields.pop("name", "Ada")}
-    return email_create_from_template(template="greeting", context=context, to=["ada@example.org"], **fields)
+    return email_create_from_template(template="test_letter", context=context, to=["ada@example.org"], **fields)
 
 
 @pytest.mark.usefixtures("templates")
 class TestEmailCreateFromTemplate:
     def test_writes_what_the_template_says_under_its_name(self) -> None:
-        email = _greeting(cc=["cc@example.org"], idempotency_key="greeting:7")
+        email = _test_letter(cc=["cc@example.org"], idempotency_key="test_letter:7")
 
         email.refresh_from_db()
-        assert (email.subject, email.category) == ("Hello Ada", "greeting")
+        assert (email.subject, email.category) == ("Hello Ada", "test_letter")
         assert "Hello Ada" in email.html
         assert email.plain_text.startswith("Hello Ada\n")
-        assert (email.cc, email.idempotency_key, email.status) == (["cc@example.org"], "greeting:7", Email.Status.READY)
+        assert (email.cc, email.idempotency_key, email.status) == (
+            ["cc@example.org"],
+            "test_letter:7",
+            Email.Status.READY,
+        )
 
     def test_is_not_changed_by_a_template_that_changes_later(self, templates: Path, settings: Settings) -> None:
-        email = _greeting()
-        (templates / "greeting.html").write_text("<p>Goodbye</p>")
+        email = _test_letter()
+        (templates / "test_letter.html").write_text("<p>Goodbye</p>")
         settings.TEMPLATES = list(settings.TEMPLATES)  # as a new process: this one has read the old template
 
         email.refresh_from_db()
         assert "Hello Ada" in email.html
-        assert "Goodbye" in _greeting().html
+        assert "Goodbye" in _test_letter().html
 
     def test_escapes_what_people_typed_in_the_html_and_nowhere_else(self) -> None:
-        email = _greeting(name="<script>alert(1)</script>")
+        email = _test_letter(name="<script>alert(1)</script>")
         assert "<script>" not in email.html
         assert "&lt;script&gt;" in email.html
         assert "Hello <script>alert(1)</script>" in email.plain_text
 
     def test_makes_rules_attributes_and_keeps_what_cannot_be_one(self) -> None:
-        html = _greeting().html
+        html = _test_letter().html
         assert '<p style="color: red;">Hello Ada</p>' in html
         assert "@media (max-width: 480px)" in html
 
     def test_makes_the_text_from_the_html_with_its_links(self) -> None:
-        assert "https://example.com/?a=1&b=2" in _greeting().plain_text
+        assert "https://example.com/?a=1&b=2" in _test_letter().plain_text
 
     def test_prefers_a_text_that_was_written(self, templates: Path) -> None:
-        (templates / "greeting.txt").write_text("By hand.  \n\n\n\nReally.\n\n")
-        assert _greeting().plain_text == "By hand.\n\nReally.\n"
+        (templates / "test_letter.txt").write_text("By hand.  \n\n\n\nReally.\n\n")
+        assert _test_letter().plain_text == "By hand.\n\nReally.\n"
 
     def test_keeps_the_subject_on_one_line_whatever_people_typed(self) -> None:
-        assert _greeting(name="Ada\r\nBcc: eve@example.org").subject == "Hello Ada Bcc: eve@example.org"
+        assert _test_letter(name="Ada\r\nBcc: eve@example.org").subject == "Hello Ada Bcc: eve@example.org"
 
-    @pytest.mark.parametrize("missing", ["greeting.subject.txt", "greeting.html"])
+    @pytest.mark.parametrize("missing", ["test_letter.subject.txt", "test_letter.html"])
     def test_refuses_a_template_that_is_not_whole(self, templates: Path, missing: str) -> None:
         (templates / missing).unlink()
         with pytest.raises(TemplateDoesNotExist, match=missing):
-            _greeting()
+            _test_letter()
         assert not Email.objects.exists()
 
     def test_returns_the_first_email_for_a_key_that_was_used_before(self) -> None:
-        first = _greeting(idempotency_key="greeting:7")
-        assert _greeting(name="Bob", idempotency_key="greeting:7").subject == first.subject == "Hello Ada"
+        first = _test_letter(idempotency_key="test_letter:7")
+        assert _test_letter(name="Bob", idempotency_key="test_letter:7").subject == first.subject == "Hello Ada"
 
 
 class TestOurTemplates:

@@ -19,7 +19,12 @@ class TestRun:
     def test_keeps_everything_up_until_it_is_asked_to_stop(
         self, tmp_path: Path, port: int, processes_of: Processes
     ) -> None:
-        environment = {**without_project_variables(os.environ), "VAR_DIR": str(tmp_path), "PORT": str(port)}
+        environment = {
+            **without_project_variables(os.environ),
+            "ENV_FILE": os.devnull,
+            "VAR_DIR": str(tmp_path),
+            "PORT": str(port),
+        }
         running = Process(COMMAND, environment)
         running.wait_for_line("Ctrl-C stops everything")
         assert f"Open http://localhost:{port}/" in running.output
