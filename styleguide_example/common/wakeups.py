@@ -15,6 +15,7 @@ from celery.contrib.django.task import DjangoTask
 from celery.exceptions import Ignore
 from celery.result import AsyncResult
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -31,6 +32,10 @@ BROKER_PAUSE_SECONDS = 5
 ETA_MAX_SECONDS = 60
 #: The due time is compared with the database's clock, the ETA with the worker's.
 CLOCK_TOLERANCE = timedelta(milliseconds=200)
+
+#: Sent in the worker before a task's body, with the task as sender. A receiver that raises ``celery.exceptions.Ignore``
+#: keeps the body from running: its row says that there is nothing to do. (Celery's own ``task_prerun`` cannot veto.)
+task_starting = Signal()
 
 
 class _Pause:
@@ -53,6 +58,13 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
 
     abstract = True
     default_priority = Priority.NORMAL
+    #: Whether a schedule may name it: ``schedulable=True`` in the decorator. An admin must not be able to run any code
+    #: that has a name.
+    schedulable = False
+
+    def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Let upper floors veto the run (:data:`task_starting`)."""
+        task_starting.send(sender=self)
 
     def apply_async(  # type: ignore[override]  # the stub lists thirty keywords that only pass through
         self,

@@ -68,7 +68,7 @@ def email_send(self: WakeUpTask, *, email_id: int) -> None:
         logger.info("email_not_claimed", email_id=email_id)
 
 
-@shared_task(base=WakeUpTask, default_priority=Priority.RESERVED)
+@shared_task(base=WakeUpTask, default_priority=Priority.RESERVED, schedulable=True)
 def email_sweep() -> None:
     """Wake workers for the e-mails that were left behind, as far as the queue is not full of such messages already.
 
@@ -81,7 +81,9 @@ def email_sweep() -> None:
             return
 
 
-@shared_task(base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600)  # seconds
+@shared_task(
+    base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600, schedulable=True
+)  # seconds
 def email_cleanup() -> None:
     """Delete e-mails that ended long ago."""
     cleanup.email_cleanup()

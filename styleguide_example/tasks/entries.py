@@ -2,53 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
-
-_CRON_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-
-
-@dataclass(frozen=True)
-class Cron:
-    """A crontab line, in the order of cron(5), and the time zone in which it is meant."""
-
-    line: str
-    time_zone: str = "UTC"
-
-    def __post_init__(self) -> None:
-        parts = len(self.line.split())
-        if parts != len(_CRON_FIELDS):
-            raise ValueError(f"A crontab line has five parts, {self.line!r} has {parts}.")
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The line's five parts under the names of ``CrontabSchedule``."""
-        return dict(zip(_CRON_FIELDS, self.line.split(), strict=True))
-
-    @property
-    def link(self) -> str:
-        """The page that explains the line: crontabs are otherwise unreadable."""
-        return f"https://crontab.guru/#{quote('_'.join(self.line.split()), safe='*/,-')}"
+from styleguide_example.tasks.enums import MissedRuns, Overlap
+from styleguide_example.tasks.timing import Cron, When
 
 
-@dataclass(frozen=True)
-class Every:
-    """An interval: for what must run more often than cron's minute."""
+def signature_check(task: WakeUpTask, kwargs: Mapping[str, Any]) -> None:
+    """Check ``kwargs`` the way Celery checks a call.
 
-    interval: timedelta
-
-    def __post_init__(self) -> None:
-        if self.seconds < 1:
-            raise ValueError(f"An interval is at least a second, not {self.interval}.")
-
-    @property
-    def seconds(self) -> int:
-        """The interval in whole seconds."""
-        return int(self.interval.total_seconds())
+    Raises:
+        TypeError: for an argument that is missing or unknown.
+    """
+    declared: Any = task  # `__header__` is made by Celery's decorator, so no class declares it
+    declared.__header__(**kwargs)
 
 
 @dataclass(frozen=True)
@@ -56,24 +25,57 @@ class Entry:
     """One thing that runs by itself.
 
     Args:
-        name: a human sentence; it is also the entry's identity in the database.
-        task: the task object, so that a task that is gone cannot be scheduled.
-        when: :class:`Cron`, or :class:`Every` where a minute is too long.
+        name: a human sentence; it is also the entry's identity.
+        task: the task object, so that a task that is gone cannot be scheduled. Declared with ``schedulable=True``.
+        when: :class:`~.timing.Cron` with its time zone, :class:`~.timing.Every` where a minute is too long, or
+            :class:`~.timing.Once`.
         in_words: the English of ``when``.
-        expires_seconds: a run that waited longer in the queue is dropped, for the next one does its work.
+        kwargs: checked against the task's signature.
+        priority: by name; without one, the task's own. RESERVED is for the engine room.
+        queue: by name; without one, the default queue.
+        jitter_seconds: start up to so many seconds after the due time; how many is fixed for an entry and installation,
+            so that a thousand installations do not ask one server at the same second.
+        overlap: what happens at a due time while the last run still waits or runs.
+        missed_runs: what happens to due times that no beat could fire, and
+        grace_seconds: how late a missed run is still made up for; None is however late.
+        expires_seconds: a run that waited longer for a worker is dropped, for the next one does its work.
+        formerly: names that this entry had before; it takes over their schedule and history.
+
+    Raises:
+        ValueError: for anything that could not run as it stands. The message names the entry.
     """
 
     name: str
     task: WakeUpTask
-    when: Cron | Every
+    when: When
     in_words: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     priority: Priority | None = None
+    queue: str | None = None
     enabled: bool = True
+    jitter_seconds: int = 0
+    overlap: Overlap = Overlap.ALLOW
+    missed_runs: MissedRuns = MissedRuns.RUN_ONCE
+    grace_seconds: int | None = None
     expires_seconds: int | None = None
+    formerly: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.task.schedulable:
+            raise ValueError(f"{self.name!r}: {self.task.name} is not declared with schedulable=True.")
+        try:
+            signature_check(self.task, self.kwargs)
+        except TypeError as error:
+            raise ValueError(f"{self.name!r}: {self.task.name} cannot be called so: {error}.") from None
+        if self.jitter_seconds < 0 or (self.grace_seconds or 0) < 0:
+            raise ValueError(f"{self.name!r}: seconds are not negative.")
+        if self.expires_seconds is not None and self.expires_seconds < 1:
+            raise ValueError(f"{self.name!r}: a run that expires at once can never run.")
+        if self.grace_seconds is not None and self.missed_runs is MissedRuns.SKIP:
+            raise ValueError(f"{self.name!r}: grace_seconds says how late a missed run is made up for; here it is not.")
 
     @property
     def description(self) -> str:
         """What an admin reads beside the schedule."""
-        link = f" {self.when.link}" if isinstance(self.when, Cron) else ""
+        link = f" {self.when.link}" if isinstance(self.when, Cron) and self.when.link else ""
         return f"{self.in_words}.{link}"

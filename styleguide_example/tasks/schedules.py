@@ -2,14 +2,35 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
+from styleguide_example.tasks.timing import EPOCH, Cron, Every, Once, When
 
 #: The columns that code decides. Every other one (``last_run_at``, ``total_run_count``, ...) is beat's.
 COLUMNS = ("task", "crontab", "interval", "kwargs", "priority", "enabled", "expire_seconds", "description")
+
+
+def when_read(row: PeriodicTask) -> When:
+    """Return the timing of a row, whoever wrote it. Reads its schedule's row: select it with the row.
+
+    Raises:
+        ValueError: when there is none, or one that this project's beat does not fire (solar, less than a second).
+    """
+    if row.crontab is not None:
+        fields = [str(getattr(row.crontab, name)).replace(" ", "") for name in Cron.NAMES]
+        return Cron(" ".join(fields), str(row.crontab.timezone))
+    if row.interval is not None:
+        interval = timedelta(**{row.interval.period: row.interval.every})
+        return Every(interval, anchor=row.start_time or EPOCH)
+    if row.clocked is not None:
+        return Once(row.clocked.clocked_time)
+    if row.solar is not None:
+        raise ValueError("This project does not fire solar schedules; choose a crontab line, an interval or a moment.")
+    raise ValueError("It has no schedule; choose a crontab line, an interval or a moment.")
 
 
 def rows_from_entries(entries: Sequence[Entry]) -> dict[str, dict[str, Any]]:

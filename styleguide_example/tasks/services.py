@@ -119,7 +119,7 @@ def _own(said: Mapping[str, dict[str, Any]], owned: Mapping[str, TimetableEntry]
     now = timezone.now()
     TimetableEntry.objects.bulk_create(
         [
-            TimetableEntry(periodic_task_id=ids[name], applied=applied, created_at=now, updated_at=now)
+            TimetableEntry(periodic_task_id=ids[name], name=name, applied=applied, created_at=now, updated_at=now)
             for name, applied in news.items()
         ],
         update_conflicts=True,

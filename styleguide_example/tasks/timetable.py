@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from styleguide_example.emails.tasks import email_cleanup as email_cleanup_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
+from styleguide_example.tasks.timing import Cron, Every
 from styleguide_example.users.tasks import session_cleanup as session_cleanup_task
 
 TIMETABLE = [

@@ -7,7 +7,7 @@ from styleguide_example.core.enums import Priority
 from styleguide_example.users import cleanup
 
 
-@shared_task(base=WakeUpTask, default_priority=Priority.LOWEST)
+@shared_task(base=WakeUpTask, default_priority=Priority.LOWEST, schedulable=True)
 def session_cleanup() -> None:
     """Run :func:`cleanup.session_cleanup`. Periodic, so a run that fails or is lost is made up for by the next."""
     cleanup.session_cleanup()

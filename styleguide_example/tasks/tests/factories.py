@@ -6,8 +6,9 @@ from typing import Any
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from styleguide_example.emails.tasks import email_sweep
-from styleguide_example.tasks.entries import Entry, Every
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.models import TimetableEntry
+from styleguide_example.tasks.timing import Every
 
 
 def entry_make(name: str = "Sweep", **changes: Any) -> Entry:

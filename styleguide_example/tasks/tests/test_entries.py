@@ -3,7 +3,8 @@ from datetime import timedelta
 import pytest
 
 from styleguide_example.emails.tasks import email_sweep
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
+from styleguide_example.tasks.timing import Cron, Every
 
 
 class TestCron:

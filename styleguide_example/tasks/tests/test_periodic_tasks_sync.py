@@ -9,12 +9,13 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.tasks import email_cleanup, email_sweep
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import SyncAction
 from styleguide_example.tasks.exceptions import TimetableError
 from styleguide_example.tasks.models import TimetableEntry
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.tests.factories import entry_make, rows_read
+from styleguide_example.tasks.timing import Cron, Every
 
 pytestmark = pytest.mark.django_db
 

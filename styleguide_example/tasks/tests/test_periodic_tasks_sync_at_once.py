@@ -11,11 +11,12 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from styleguide_example.common.tests.racing import race
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import SyncAction
 from styleguide_example.tasks.models import TimetableEntry
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.tests.factories import entry_make, rows_read
+from styleguide_example.tasks.timing import Cron, Every
 
 pytestmark = pytest.mark.django_db
 

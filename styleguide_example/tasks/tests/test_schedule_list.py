@@ -6,10 +6,11 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 from pytest_django import DjangoAssertNumQueries
 
 from styleguide_example.emails.tasks import email_sweep
-from styleguide_example.tasks.entries import Cron, Entry, Every
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.selectors import schedule_list
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.timetable import TIMETABLE
+from styleguide_example.tasks.timing import Cron, Every
 
 pytestmark = pytest.mark.django_db
 

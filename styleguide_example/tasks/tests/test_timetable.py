@@ -8,8 +8,9 @@ from django_celery_beat.models import CrontabSchedule
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.tasks.celery import app as celery_app
-from styleguide_example.tasks.entries import Cron, Entry
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.timetable import TIMETABLE
+from styleguide_example.tasks.timing import Cron
 
 each_entry = pytest.mark.parametrize("entry", TIMETABLE, ids=lambda entry: entry.name)
 

@@ -10,8 +10,9 @@ from styleguide_example.emails.models import Email
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
 from styleguide_example.emails.tests.factories import EmailFactory
 from styleguide_example.emails.tests.smtp_server import SMTPServer
-from styleguide_example.tasks.entries import Entry, Every
+from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.services import periodic_tasks_sync
+from styleguide_example.tasks.timing import Every
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
