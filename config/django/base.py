@@ -102,4 +102,5 @@ from config.settings.celery import *  # noqa: F403  settings modules compose by 
 from config.settings.database import *  # noqa: F403
 from config.settings.email_sending import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
+from config.settings.schedules import *  # noqa: F403
 from config.settings.sign_up import *  # noqa: F403

@@ -82,6 +82,7 @@ CELERY_RESULT_EXPIRES = None  # else beat makes a clean-up entry for a backend t
 
 # -- Beat --------------------------------------------------------------------------------------------------------------
 # https://django-celery-beat.readthedocs.io/en/latest/
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until a changed schedule is honoured
+# Of which two or more may run: one leads, the others stand by.
+CELERY_BEAT_SCHEDULER = "styleguide_example.tasks.scheduler:LeasedScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds until a changed schedule is honoured
 CELERY_TIMEZONE = "UTC"

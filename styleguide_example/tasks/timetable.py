@@ -5,6 +5,8 @@ from datetime import timedelta
 from styleguide_example.emails.tasks import email_cleanup as email_cleanup_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
 from styleguide_example.tasks.entries import Entry
+from styleguide_example.tasks.enums import Overlap
+from styleguide_example.tasks.tasks import schedule_run_cleanup as schedule_run_cleanup_task
 from styleguide_example.tasks.timing import Cron, Every
 from styleguide_example.users.tasks import session_cleanup as session_cleanup_task
 
@@ -17,6 +19,8 @@ TIMETABLE = [
         in_words="Every 10 seconds",
         # Six of them may wait, no more; and the clocks of beat and worker may differ a little.
         expires_seconds=60,
+        # The next one does what a missed one would have done.
+        overlap=Overlap.SKIP,
     ),
     Entry(
         name="Delete e-mails that ended long ago",
@@ -31,5 +35,12 @@ TIMETABLE = [
         # https://crontab.guru/#15_*_*_*_*
         when=Cron("15 * * * *"),
         in_words="At minute 15 of every hour",
+    ),
+    Entry(
+        name="Delete the history of schedules",
+        task=schedule_run_cleanup_task,
+        # https://crontab.guru/#50_3_*_*_*
+        when=Cron("50 3 * * *"),
+        in_words="At 03:50 UTC every day",
     ),
 ]

@@ -16,11 +16,13 @@ every beat, after every deploy, comes to the same due times, which is what makes
 crontab.guru take either: https://docs.celeryq.dev/en/stable/reference/celery.schedules.html#celery.schedules.crontab
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import product
+from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -29,12 +31,18 @@ from celery.schedules import ParseException, crontab
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
-#: A time that was skipped so long ago may still be due.
-_LONGEST_JUMP = timedelta(hours=3)
+_SECOND = timedelta(seconds=1)
 #: A 29 February on a given weekday may be forty years away. Beyond, a line is taken for one that never comes.
 _HORIZON_DAYS = 41 * 366
-#: How far back :func:`due_latest` looks, from near to far, so that it never walks many due times.
-_LOOKBACKS = tuple(timedelta(minutes=minutes) for minutes in (2, 60, 1440, 1440 * 31, 1440 * 366, 1440 * 366 * 9))
+#: What each part of a crontab line may be, for the message about one that may not.
+_PARTS = {
+    "minute": "a minute (0-59)",
+    "hour": "an hour (0-23)",
+    "day_of_month": "a day of the month (1-31)",
+    "month_of_year": "a month (1-12, jan-dec)",
+    "day_of_week": "a day of the week (0-6 from Sunday, sun-sat)",
+}
+_PART = re.compile(r"[0-9a-z*/,-]+", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class Cron:
     time_zone: str = "UTC"
     _fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
-    NAMES = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+    NAMES = tuple(_PARTS)
 
     def __post_init__(self) -> None:
         parts = tuple(self.line.split())
@@ -64,12 +72,12 @@ class Cron:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"{self.time_zone!r} is not a time zone; write one like Europe/Paris.") from None
+        for name, part in self.fields.items():
+            _check_part(name, part)
         try:
             _ = self._parsed
-        except (ParseException, ValueError, KeyError, IndexError) as error:
+        except ValueError as error:  # a day that never comes
             raise ValueError(f"{self.line!r} is not a crontab line: {error}") from None
-        if self.due_after(EPOCH) is None:
-            raise ValueError(f"{self.line!r} names a day that never comes.")
 
     def __str__(self) -> str:
         return f"cron {self.line} {self.time_zone}"
@@ -88,7 +96,7 @@ class Cron:
         return f"https://crontab.guru/#{quote('_'.join(self._fields), safe='*/,-')}"
 
     @cached_property
-    def _parsed(self) -> crontab:
+    def _parsed(self) -> Any:  # a crontab, whose stub does not know the sets that it parses into
         return crontab(**self.fields)
 
     @cached_property
@@ -99,13 +107,15 @@ class Cron:
         """Return the first due time after ``moment``, in UTC; None when there is none within forty years."""
         if len(self._parsed.hour) == 24:
             return self._due_by_the_hour(moment)
-        start = moment.astimezone(self._zone).replace(tzinfo=None) - _LONGEST_JUMP
-        for day in self._days(start.date()):
-            first_hour = start.hour if day == start.date() else 0
+        # What the clock shows now it has passed or skipped; what it has not shown yet may still have passed, before the
+        # clock was put back.
+        shown = moment.astimezone(self._zone).replace(tzinfo=None)
+        for day in self._days(shown.date()):
+            first_hour = shown.hour if day == shown.date() else 0
             hours = sorted(hour for hour in self._parsed.hour if hour >= first_hour)
             for hour, minute in product(hours, sorted(self._parsed.minute)):
-                due = self._first_passage(_midnight(day) + timedelta(hours=hour, minutes=minute))
-                if due > moment:
+                wall = _midnight(day) + timedelta(hours=hour, minutes=minute)
+                if wall > shown and (due := self._first_passage(wall)) > moment:
                     return due
         return None
 
@@ -146,7 +156,7 @@ class Cron:
         # Skipped: by the offset after the jump `wall` lies before it, by the one before the jump it lies after it.
         before, after = wall.replace(tzinfo=self._zone, fold=1).astimezone(UTC), due
         old = before.astimezone(self._zone).utcoffset()
-        while after - before > timedelta(seconds=1):
+        while after - before > _SECOND:
             middle = before + (after - before) / 2
             before, after = (middle, after) if middle.astimezone(self._zone).utcoffset() == old else (before, middle)
         return after.replace(microsecond=0)
@@ -199,15 +209,19 @@ When = Cron | Every | Once
 
 
 def due_latest(when: When, moment: datetime, *, after: datetime) -> datetime | None:
-    """Return the last due time in (``after``, ``moment``], or None. Takes no longer for a year than for an hour."""
-    for lookback in _LOOKBACKS:
-        start = max(moment - lookback, after)
-        latest = None
-        for due in due_times(when, after=start, until=moment):
+    """Return the last due time in (``after``, ``moment``], or None. By halves: a year is as quick as an hour."""
+    latest = when.due_after(after)
+    if latest is None or latest > moment:
+        return None
+    high = moment
+    while high - latest >= _SECOND:  # due times are a second apart at least
+        middle = latest + (high - latest) / 2
+        due = when.due_after(middle)
+        if due is not None and due <= moment:
             latest = due
-        if latest is not None or start == after:
-            return latest
-    return next(iter([*due_times(when, after=after, until=moment)][-1:]), None)
+        else:
+            high = middle
+    return latest
 
 
 def due_times(when: When, *, after: datetime, until: datetime) -> Iterator[datetime]:
@@ -216,6 +230,21 @@ def due_times(when: When, *, after: datetime, until: datetime) -> Iterator[datet
     while due is not None and due <= until:
         yield due
         due = when.due_after(due)
+
+
+def _check_part(name: str, part: str) -> None:
+    if not _PART.fullmatch(part) or not _is_readable(name, part):
+        raise ValueError(
+            f"{part!r} is not {_PARTS[name]}. Lists (1,15), ranges (9-17), steps (*/10) and * may stand there too."
+        )
+
+
+def _is_readable(name: str, part: str) -> bool:
+    try:
+        crontab(**{name: part})
+    except (ParseException, ValueError, KeyError, IndexError):
+        return False
+    return True
 
 
 def _midnight(day: date) -> datetime:

@@ -1,0 +1,125 @@
+"""What the leading beat has in mind: the schedules as it last read them, and which is due when."""
+
+import heapq
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+import structlog
+
+from styleguide_example.tasks.models import Schedule
+from styleguide_example.tasks.runs import Due
+from styleguide_example.tasks.snapshot import RawRow, Snapshot, raw_rows_changed, raw_rows_read, snapshot_parse
+
+logger = structlog.get_logger(__name__)
+
+#: Where more schedules changed than these, all are asked for rather than these named.
+NAMED_MAX = 500
+
+
+class Agenda:
+    """A heap over snapshots. The database remembers ``decided_until``; here is a copy, good while this beat leads."""
+
+    def __init__(self) -> None:
+        self._raw: dict[int, RawRow] = {}
+        self._snapshots: dict[int, Snapshot] = {}
+        self._decided: dict[int, datetime] = {}
+        self._planned: dict[int, datetime] = {}
+        self._heap: list[tuple[datetime, int]] = []  # may hold what is not planned so any more
+        self._was_read = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was read yet."""
+        return not self._was_read
+
+    def read(self, *, now: datetime) -> None:
+        """Read all schedules, and think again about those that changed. Two queries, and one that notes new timings."""
+        raw = raw_rows_read()
+        changed = list(raw_rows_changed(self._raw, raw))
+        for key in [*changed, *(self._raw.keys() - raw.keys())]:
+            self._snapshots.pop(key, None)
+            self._planned.pop(key, None)
+        parsed = {key: snapshot for key in changed if (snapshot := _parse(raw[key])) is not None}
+        self._decided |= _decided_until(parsed, now)
+        self._snapshots |= parsed
+        for key in parsed:
+            self._plan(key)
+        self._raw, self._was_read = raw, True  # last: after an error everything is read again
+
+    def is_due(self, now: datetime) -> bool:
+        """Return whether something is due."""
+        next_at = self._next_at()
+        return next_at is not None and next_at <= now
+
+    def seconds_until_next(self, now: datetime, *, at_most: float) -> float:
+        """Return the time until something is due."""
+        next_at = self._next_at()
+        return at_most if next_at is None else min(max((next_at - now).total_seconds(), 0.0), at_most)
+
+    def due(self, now: datetime, *, limit: int) -> tuple[list[Due], list[Snapshot]]:
+        """Return what is due, and the schedules that shall be enabled again. They stay due until :meth:`decided`."""
+        snapshots = [self._snapshots[key] for key in self._due_keys(now, limit)]
+        due = [
+            (snapshot, snapshot.decide(decided_until=self._decided[snapshot.row.pk], now=now))
+            for snapshot in snapshots
+            if snapshot.row.enabled
+        ]
+        return due, [snapshot for snapshot in snapshots if not snapshot.row.enabled]
+
+    def decided(self, due: Iterable[Due], now: datetime) -> None:
+        """Note that these are decided until ``now``, as the database does."""
+        for snapshot, _ in due:
+            key = snapshot.row.pk
+            self._decided[key] = now
+            self._planned.pop(key)
+            if not snapshot.row.one_off:  # the database says that it is disabled now
+                self._plan(key)
+
+    def _plan(self, key: int) -> None:
+        at = self._snapshots[key].fires_at(decided_until=self._decided[key])
+        if at is not None:
+            self._planned[key] = at
+            heapq.heappush(self._heap, (at, key))
+
+    def _next_at(self) -> datetime | None:
+        while self._heap and self._planned.get(self._heap[0][1]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _due_keys(self, now: datetime, limit: int) -> list[int]:
+        keys: dict[int, datetime] = {}
+        while len(keys) < limit and (at := self._next_at()) is not None and at <= now:
+            keys[heapq.heappop(self._heap)[1]] = at
+        for key, at in keys.items():
+            heapq.heappush(self._heap, (at, key))
+        return list(keys)
+
+
+def _parse(raw: RawRow) -> Snapshot | None:
+    """Return None for a schedule that cannot be fired, and say so: once, for it is parsed when it changes."""
+    try:
+        return snapshot_parse(raw)
+    except ValueError as error:
+        logger.error("schedule_cannot_be_fired", schedule_id=raw[0], schedule=raw[1], error=str(error))  # noqa: TRY400
+        return None
+
+
+def _decided_until(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, datetime]:
+    """Return until when each is decided. With a new timing, or enabled again, it begins now: nothing is made up for."""
+    schedules = Schedule.objects.all() if len(snapshots) > NAMED_MAX else Schedule.objects.filter(pk__in=snapshots)
+    known = {key: (until, timing) for key, until, timing in schedules.values_list("pk", "decided_until", "decided_for")}
+    news = []
+    decided = {}
+    for key, snapshot in snapshots.items():
+        until, timing = known.get(key, (None, None))
+        if until is None or timing != snapshot.decides_for:
+            until = now
+            news.append(Schedule(periodic_task_id=key, decided_until=now, decided_for=snapshot.decides_for))
+        decided[key] = min(until, now)  # later than now: a clock was put back
+    Schedule.objects.bulk_create(
+        news,
+        update_conflicts=True,
+        unique_fields=["periodic_task"],
+        update_fields=["decided_until", "decided_for"],
+    )
+    return decided

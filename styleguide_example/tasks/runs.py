@@ -1,0 +1,241 @@
+"""Runs of schedules, from the due time to the message: written first, published second, published again when lost."""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from celery import current_app
+from django.db.models import Exists, F, Q, QuerySet
+from django.db.models.functions import Now
+from django_celery_beat.models import PeriodicTask, PeriodicTasks
+from kombu.exceptions import EncodeError
+
+from styleguide_example.common.leases import UNCLAIMED, leases_expired, rows_to_wake, rows_woken
+from styleguide_example.tasks.enums import OPEN_STATES, Overlap, RunState, RunTrigger
+from styleguide_example.tasks.models import Schedule, ScheduleRun
+from styleguide_example.tasks.snapshot import Decision, Snapshot
+
+logger = structlog.get_logger(__name__)
+
+#: The message header that tells the worker to look for the run's row, whose id is the message's.
+RUN_HEADER = "schedule_run"
+#: A worker that has not claimed a run by then may never have got the message.
+WAKE_AGAIN_SECONDS = 60
+#: A run whose worker was killed is begun again, up to so many times: it may be the run that kills.
+ATTEMPTS_MAX = 3
+#: So many messages wait in the queue at most before the sweep adds no more.
+SWEEP_LIMIT = 1000
+
+Due = tuple[Snapshot, list[Decision]]
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a message is made of: the run's id and the schedule that it belongs to."""
+
+    run_id: uuid.UUID
+    row: PeriodicTask
+
+
+def runs_write(due: Sequence[Due], *, now: datetime) -> list[Published]:
+    """Write a row for each due time, and note that everything up to ``now`` is decided. Publishes nothing.
+
+    Call it in a transaction, and publish what it returns after the commit. Three statements, and one more each where a
+    schedule does not overlap or runs only once.
+
+    Raises:
+        django.db.IntegrityError: when one of the due times has its row already, or a schedule was deleted. Nothing is
+            written then; try again with what :func:`due_unwritten` returns.
+    """
+    going = _going([snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP])
+    runs = [run for snapshot, decisions in due for run in _runs(snapshot, decisions, going=going, now=now)]
+    ScheduleRun.objects.bulk_create(runs)
+    waiting = [run for run in runs if run.state == RunState.WAITING]
+    rows = {snapshot.row.pk: snapshot.row for snapshot, _ in due}
+    keys = list(rows)
+    fired = PeriodicTask.objects.filter(pk__in={run.periodic_task_id for run in waiting})
+    fired.update(last_run_at=now, total_run_count=F("total_run_count") + 1)
+    Schedule.objects.filter(pk__in=keys).update(decided_until=now)
+    _end_one_offs([row for row in rows.values() if row.one_off])
+    return [Published(run.pk, rows[run.periodic_task_id]) for run in waiting]
+
+
+def due_unwritten(due: Sequence[Due]) -> list[Due]:
+    """Return ``due`` without the due times that have their rows, and without schedules that are gone. Two queries."""
+    moments = [decision.due_at for _, decisions in due for decision in decisions]
+    keys = [snapshot.row.pk for snapshot, _ in due]
+    written = set(
+        ScheduleRun.objects.filter(periodic_task__in=keys, due_at__in=moments).values_list("periodic_task", "due_at")
+    )
+    existing = set(PeriodicTask.objects.filter(pk__in=keys).values_list("pk", flat=True))
+    return [
+        (snapshot, [decision for decision in decisions if (snapshot.row.pk, decision.due_at) not in written])
+        for snapshot, decisions in due
+        if snapshot.row.pk in existing
+    ]
+
+
+def runs_publish(published: Iterable[Published]) -> bool:
+    """Send the messages of committed rows. Returns whether the broker took them all; the sweep sends the others."""
+    sent: list[uuid.UUID] = []
+    took_all = True
+    for run in published:
+        try:
+            took = _publish(run)
+        except (TypeError, ValueError, EncodeError) as error:
+            _refuse(run, error)
+            continue
+        if took:
+            sent.append(run.run_id)
+        else:
+            took_all = False
+    if sent:
+        rows_woken(ScheduleRun.objects.all(), ids=sent)
+    return took_all
+
+
+def are_runs_left_behind() -> Q:
+    """The condition that the sweep has something to do: a run without a message, with a dead worker, or too late."""
+    rows = ScheduleRun.objects.filter(state__in=OPEN_STATES)
+    return Q(Exists(_expired(rows))) | Q(Exists(leases_expired(rows))) | Q(Exists(_to_wake(rows)))
+
+
+def runs_sweep() -> bool:
+    """End or begin again what was left behind. Returns whether the broker took the messages.
+
+    A run that expired before a worker had it ends EXPIRED. One whose worker was killed is begun again, and
+    ends LOST after ``ATTEMPTS_MAX``. One without a message gets one, as far as the queue is not full of them.
+    """
+    rows = ScheduleRun.objects.filter(state__in=OPEN_STATES)
+    _expired(rows).update(state=RunState.EXPIRED, finished_at=Now(), next_attempt_at=None)
+    _end_or_repeat(leases_expired(rows))
+    waking = list(_to_wake(rows).select_related("periodic_task").order_by("next_attempt_at")[:SWEEP_LIMIT])
+    if not waking:
+        return True
+    room = _room(waking[0])
+    return runs_publish(Published(run.pk, run.periodic_task) for run in waking[:room])
+
+
+def run_now(*, periodic_task: PeriodicTask, expires_seconds: int | None, requested_by: Any = None) -> ScheduleRun:
+    """Write a run that a person asked for, due now. Publishes nothing."""
+    return ScheduleRun.objects.create(
+        periodic_task=periodic_task,
+        due_at=Now(),
+        next_attempt_at=Now(),
+        expires_at=None if expires_seconds is None else Now() + timedelta(seconds=expires_seconds),
+        trigger=RunTrigger.PERSON,
+        requested_by=requested_by,
+    )
+
+
+def is_going(*, periodic_task: PeriodicTask) -> bool:
+    """Return whether a run of this schedule waits or runs."""
+    return bool(_going([periodic_task.pk]))
+
+
+def schedules_enable_again(snapshots: Iterable[Snapshot]) -> None:
+    """Enable schedules that were disabled until a time that has come. What is due from that time on is fired."""
+    for snapshot in snapshots:
+        key, until = snapshot.row.pk, snapshot.disabled_until
+        PeriodicTask.objects.filter(pk=key, enabled=False).update(enabled=True)
+        Schedule.objects.filter(pk=key, disabled_until=until).update(
+            disabled_reason="",
+            disabled_until=None,
+            decided_for=snapshot.timing,
+            decided_until=F("disabled_until") - timedelta(microseconds=1),
+        )
+        PeriodicTasks.update_changed()
+
+
+def _runs(snapshot: Snapshot, decisions: Sequence[Decision], *, going: set[int], now: datetime) -> list[ScheduleRun]:
+    runs = []
+    for decision in decisions:
+        state = decision.state
+        if state == RunState.WAITING and snapshot.overlap is Overlap.SKIP:
+            state = RunState.SKIPPED if snapshot.row.pk in going else state
+            going.add(snapshot.row.pk)
+        runs.append(_run(snapshot, decision, state, now))
+    return runs
+
+
+def _run(snapshot: Snapshot, decision: Decision, state: RunState, now: datetime) -> ScheduleRun:
+    is_open = state == RunState.WAITING
+    seconds = snapshot.row.expire_seconds
+    return ScheduleRun(
+        periodic_task_id=snapshot.row.pk,
+        due_at=decision.due_at,
+        state=state,
+        covers=decision.covers,
+        next_attempt_at=Now() if is_open else None,
+        expires_at=None if seconds is None else now + timedelta(seconds=seconds),
+        finished_at=None if is_open else now,
+    )
+
+
+def _going(keys: Sequence[int]) -> set[int]:
+    if not keys:
+        return set()
+    rows = ScheduleRun.objects.filter(periodic_task__in=keys, state__in=OPEN_STATES)
+    return set(rows.values_list("periodic_task_id", flat=True))
+
+
+def _end_one_offs(rows: Sequence[PeriodicTask]) -> None:
+    if rows:
+        PeriodicTask.objects.filter(pk__in=[row.pk for row in rows]).update(enabled=False)
+
+
+def _publish(run: Published) -> bool:
+    task: Any = current_app.tasks.get(run.row.task)
+    if task is None or not getattr(task, "schedulable", False):
+        raise ValueError(f"No task called {run.row.task} may be scheduled.")
+    headers = json.loads(run.row.headers or "{}")
+    routing = {name: getattr(run.row, name) or None for name in ("queue", "exchange", "routing_key")}
+    return bool(
+        task.wake(
+            json.loads(run.row.args or "[]"),
+            json.loads(run.row.kwargs or "{}"),
+            task_id=str(run.run_id),
+            priority=run.row.priority,
+            headers={**headers, "periodic_task_name": run.row.name, RUN_HEADER: True},
+            **{name: value for name, value in routing.items() if value},
+        )
+    )
+
+
+def _refuse(run: Published, error: Exception) -> None:
+    """End a run that cannot become a message, so that the next one is not held back by it."""
+    logger.error("schedule_cannot_be_called", schedule=run.row.name, task=run.row.task, error=str(error))
+    ScheduleRun.objects.filter(pk=run.run_id).update(
+        state=RunState.FAILURE, finished_at=Now(), next_attempt_at=None, error=f"{type(error).__name__}: {error}"
+    )
+
+
+def _expired(rows: QuerySet[ScheduleRun]) -> QuerySet[ScheduleRun]:
+    return rows.filter(UNCLAIMED, started_at__isnull=True, expires_at__lte=Now())
+
+
+def _to_wake(rows: QuerySet[ScheduleRun]) -> QuerySet[ScheduleRun]:
+    return rows_to_wake(rows, again_after_seconds=WAKE_AGAIN_SECONDS)
+
+
+def _end_or_repeat(lost: QuerySet[ScheduleRun]) -> None:
+    no_lease: dict[str, Any] = {"lease_token": None, "lease_owner": "", "lease_expires_at": None}
+    ended = Q(attempts__gte=ATTEMPTS_MAX) | Q(expires_at__lte=Now())
+    lost.filter(ended).update(
+        state=RunState.LOST,
+        finished_at=Now(),
+        next_attempt_at=None,
+        error="Its worker was killed or cut off.",
+        **no_lease,
+    )
+    lost.update(state=RunState.RETRY, next_attempt_at=Now(), woken_at=None, **no_lease)
+
+
+def _room(run: ScheduleRun) -> int:
+    task: Any = current_app.tasks.get(run.periodic_task.task)
+    waiting = task.messages_waiting() if task is not None else 0
+    return 0 if waiting is None else max(SWEEP_LIMIT - waiting, 0)
