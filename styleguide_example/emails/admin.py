@@ -1,14 +1,13 @@
 """E-mail in Django admin: read it, and decide what a person must decide."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.functional import cached_property
 
+from styleguide_example.common.paginators import CappedPaginator
 from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.core.redaction import links_masked
 from styleguide_example.emails import services
@@ -41,16 +40,6 @@ _FIELDSETS: Any = [  # the stub's own type is private
         },
     ),
 ]
-
-
-class CappedPaginator(Paginator[Any]):
-    """Counts up to a hundred pages: to count ten million rows for a number that nobody reads takes seconds."""
-
-    @cached_property
-    def count(self) -> int:
-        """At most a hundred pages' worth."""
-        rows = cast("QuerySet[Any]", self.object_list)
-        return rows[: 100 * self.per_page].count()
 
 
 class _ReadOnlyInline(admin.TabularInline[Any, Any]):

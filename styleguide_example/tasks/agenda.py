@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from operator import itemgetter
 
 import structlog
 
@@ -110,7 +111,7 @@ def _decided_until(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int
     known = {key: (until, timing) for key, until, timing in schedules.values_list("pk", "decided_until", "decided_for")}
     news = []
     decided = {}
-    for key, snapshot in snapshots.items():
+    for key, snapshot in sorted(snapshots.items(), key=itemgetter(0)):
         until, timing = known.get(key, (None, None))
         if until is None or timing != snapshot.decides_for:
             until = now

@@ -10,12 +10,15 @@ from typing import Any
 from celery import Celery, Task, signals
 from django.conf import settings
 from django.db import close_old_connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 # Whoever forgets to say which settings gets those that refuse to start without secrets, not those that are open.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.production")
 
 WORKER_BROKER_TIMEOUT_SECONDS = 10
+IDLE_TRANSACTION_LIMIT = "5s"  # of beat
 
 app = Celery("styleguide_example", task_cls="styleguide_example.common.wakeups:WakeUpTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -38,6 +41,24 @@ def broker_patience(conf: Any, **_: Any) -> None:
         name: WORKER_BROKER_TIMEOUT_SECONDS if name.endswith("_timeout") and name != "visibility_timeout" else value
         for name, value in conf.broker_transport_options.items()
     }
+
+
+@signals.beat_init.connect
+def beat_limits(**_: Any) -> None:
+    """A leading beat that is paused inside a transaction must not hold the row on which the next one waits."""
+    connection_created.connect(idle_transaction_limit)
+
+
+def idle_transaction_limit(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Let PostgreSQL end a transaction in which nothing is asked.
+
+    https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [IDLE_TRANSACTION_LIMIT]
+            )
 
 
 @signals.task_prerun.connect

@@ -37,6 +37,20 @@ def time_limits_fit_into_the_lease(app_configs: Sequence[AppConfig] | None, **_:
     ]
 
 
+@register
+def beat_has_one_source(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """Beat fires what is in the database; entries in a setting would be a second timetable that nobody applies."""
+    if not getattr(settings, "CELERY_BEAT_SCHEDULE", None):
+        return []
+    return [
+        Error(
+            "CELERY_BEAT_SCHEDULE is not read.",
+            hint="Write the entries into tasks/timetable.py; manage.py setup_periodic_tasks applies it.",
+            id="tasks.E003",
+        )
+    ]
+
+
 def _unknown(name: str, known: set[str]) -> Error:
     nearest = difflib.get_close_matches(name, known, n=1)
     return Error(

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -44,22 +44,22 @@ class Published:
 def runs_write(due: Sequence[Due], *, now: datetime) -> list[Published]:
     """Write a row for each due time, and note that everything up to ``now`` is decided. Publishes nothing.
 
-    Call it in a transaction, and publish what it returns after the commit. Three statements, and one more each where a
-    schedule does not overlap or runs only once.
+    Call it in a transaction, and publish what it returns after the commit. Three statements, and one more each where
+    there are several, one does not overlap, or one runs only once.
 
     Raises:
         django.db.IntegrityError: when one of the due times has its row already, or a schedule was deleted. Nothing is
             written then; try again with what :func:`due_unwritten` returns.
     """
+    rows = {snapshot.row.pk: snapshot.row for snapshot, _ in due}
+    _lock(rows)
     going = _going([snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP])
     runs = [run for snapshot, decisions in due for run in _runs(snapshot, decisions, going=going, now=now)]
     ScheduleRun.objects.bulk_create(runs)
     waiting = [run for run in runs if run.state == RunState.WAITING]
-    rows = {snapshot.row.pk: snapshot.row for snapshot, _ in due}
-    keys = list(rows)
     fired = PeriodicTask.objects.filter(pk__in={run.periodic_task_id for run in waiting})
     fired.update(last_run_at=now, total_run_count=F("total_run_count") + 1)
-    Schedule.objects.filter(pk__in=keys).update(decided_until=now)
+    Schedule.objects.filter(pk__in=rows).update(decided_until=now)
     _end_one_offs([row for row in rows.values() if row.one_off])
     return [Published(run.pk, rows[run.periodic_task_id]) for run in waiting]
 
@@ -140,6 +140,7 @@ def is_going(*, periodic_task: PeriodicTask) -> bool:
 def schedules_enable_again(snapshots: Iterable[Snapshot]) -> None:
     """Enable schedules that were disabled until a time that has come. What is due from that time on is fired."""
     for snapshot in snapshots:
+        PeriodicTasks.update_changed()
         key, until = snapshot.row.pk, snapshot.disabled_until
         PeriodicTask.objects.filter(pk=key, enabled=False).update(enabled=True)
         Schedule.objects.filter(pk=key, disabled_until=until).update(
@@ -148,7 +149,6 @@ def schedules_enable_again(snapshots: Iterable[Snapshot]) -> None:
             decided_for=snapshot.timing,
             decided_until=F("disabled_until") - timedelta(microseconds=1),
         )
-        PeriodicTasks.update_changed()
 
 
 def _runs(snapshot: Snapshot, decisions: Sequence[Decision], *, going: set[int], now: datetime) -> list[ScheduleRun]:
@@ -181,6 +181,12 @@ def _going(keys: Sequence[int]) -> set[int]:
         return set()
     rows = ScheduleRun.objects.filter(periodic_task__in=keys, state__in=OPEN_STATES)
     return set(rows.values_list("periodic_task_id", flat=True))
+
+
+def _lock(keys: Collection[int]) -> None:
+    """Lock several schedules in the order in which a sync does, so that the two cannot lock each other out."""
+    if len(keys) > 1:
+        list(PeriodicTask.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
 def _end_one_offs(rows: Sequence[PeriodicTask]) -> None:

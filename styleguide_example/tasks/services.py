@@ -8,6 +8,7 @@ from django.db import transaction
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from styleguide_example.tasks import runs
+from styleguide_example.tasks.edits import schedule_save
 from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.exceptions import ScheduleNotRunError
 from styleguide_example.tasks.models import Schedule, ScheduleRun
@@ -20,6 +21,7 @@ __all__ = [
     "schedule_disable",
     "schedule_enable",
     "schedule_run_now",
+    "schedule_save",
 ]
 
 
@@ -31,8 +33,8 @@ def schedule_run_now(*, periodic_task: PeriodicTask, requested_by: Any = None) -
     message is sent again. Changes neither when the schedule is due next nor ``last_run_at``.
 
     Raises:
-        ScheduleNotRunError: when no task of that name may be scheduled, or when its last run has not ended and the schedule
-            does not overlap.
+        ScheduleNotRunError: when no task of that name may be scheduled, or when the schedule does not
+            overlap and its last run has not ended.
     """
     task = current_app.tasks.get(periodic_task.task)
     if not getattr(task, "schedulable", False):
@@ -58,9 +60,9 @@ def schedule_enable(*, periodic_task: PeriodicTask) -> bool:
 
     Due times that passed while it was disabled are not made up for. Beat honours it within seconds.
     """
+    PeriodicTasks.update_changed()  # first, as everybody does: two that lock in different orders lock each other out
     enabled = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=False).update(enabled=True)
     Schedule.objects.filter(pk=periodic_task.pk).update(disabled_reason="", disabled_until=None)
-    PeriodicTasks.update_changed()
     return bool(enabled)
 
 
@@ -71,9 +73,9 @@ def schedule_disable(*, periodic_task: PeriodicTask, reason: str = "", until: da
     What waits or runs goes on. When and how often it has run stays (``PeriodicTask.save()`` would forget it). Called
     again, it changes reason and time.
     """
+    PeriodicTasks.update_changed()
     disabled = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=True).update(enabled=False)
     Schedule.objects.update_or_create(
         periodic_task=periodic_task, defaults={"disabled_reason": reason, "disabled_until": until}
     )
-    PeriodicTasks.update_changed()
     return bool(disabled)

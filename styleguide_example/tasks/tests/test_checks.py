@@ -44,3 +44,13 @@ class TestTimeLimitsFitIntoTheLease:
         settings.EMAIL_SENDING_LEASE_SECONDS = lease
         (message,) = _messages("tasks.E002")
         assert f"soft {soft} s, hard {hard} s, lease {lease} s" in message.msg
+
+
+class TestBeatHasOneSource:
+    def test_is_content_without_the_setting(self) -> None:
+        assert _messages("tasks.E003") == []
+
+    def test_refuses_entries_that_nobody_would_apply(self, settings: Settings) -> None:
+        settings.CELERY_BEAT_SCHEDULE = {"x": {"task": "x", "schedule": 1}}
+        (error,) = _messages("tasks.E003")
+        assert "timetable.py" in (error.hint or "")
