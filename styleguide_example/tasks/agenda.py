@@ -3,9 +3,9 @@
 import heapq
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from operator import itemgetter
 
 import structlog
+from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.tasks.models import Schedule
 from styleguide_example.tasks.runs import Due
@@ -41,9 +41,10 @@ class Agenda:
             self._snapshots.pop(key, None)
             self._planned.pop(key, None)
         parsed = {key: snapshot for key in changed if (snapshot := _parse(raw[key])) is not None}
-        self._decided |= _decided_until(parsed, now)
-        self._snapshots |= parsed
-        for key in parsed:
+        decided = _decided_until(parsed, now)
+        self._decided |= decided
+        for key in decided:
+            self._snapshots[key] = parsed[key]
             self._plan(key)
         self._raw, self._was_read = raw, True  # last: after an error everything is read again
 
@@ -106,21 +107,33 @@ def _parse(raw: RawRow) -> Snapshot | None:
 
 
 def _decided_until(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, datetime]:
-    """Return until when each is decided. With a new timing, or enabled again, it begins now: nothing is made up for."""
+    """Return until when each is decided. With a new timing, or enabled again, it begins when that was saved."""
     schedules = Schedule.objects.all() if len(snapshots) > NAMED_MAX else Schedule.objects.filter(pk__in=snapshots)
     known = {key: (until, timing) for key, until, timing in schedules.values_list("pk", "decided_until", "decided_for")}
-    news = []
-    decided = {}
-    for key, snapshot in sorted(snapshots.items(), key=itemgetter(0)):
-        until, timing = known.get(key, (None, None))
-        if until is None or timing != snapshot.decides_for:
-            until = now
-            news.append(Schedule(periodic_task_id=key, decided_until=now, decided_for=snapshot.decides_for))
-        decided[key] = min(until, now)  # later than now: a clock was put back
+    decided = {
+        key: until
+        for key, snapshot in snapshots.items()
+        if (until := known.get(key, (None, ""))[0]) is not None and known[key][1] == snapshot.decides_for
+    }
+    news = {key: snapshot for key, snapshot in sorted(snapshots.items()) if key not in decided}
+    begun = _begun_at({key: known.get(key, (None, ""))[0] for key in news}, now)
     Schedule.objects.bulk_create(
-        news,
+        [
+            Schedule(periodic_task_id=key, decided_until=begun[key], decided_for=snapshot.decides_for)
+            for key, snapshot in news.items()
+            if key in begun  # else it was deleted since it was read
+        ],
         update_conflicts=True,
         unique_fields=["periodic_task"],
         update_fields=["decided_until", "decided_for"],
     )
-    return decided
+    # Later than now: a clock was put back.
+    return {key: min(until, now) for key, until in (decided | begun).items()}
+
+
+def _begun_at(decided: Mapping[int, datetime | None], now: datetime) -> dict[int, datetime]:
+    """When each was saved, which may be before beat noticed; now, where something was changed without being saved."""
+    if not decided:
+        return {}
+    saved = PeriodicTask.objects.filter(pk__in=decided).values_list("pk", "date_changed")
+    return {key: at if (until := decided[key]) is None or at > until else now for key, at in saved}

@@ -6,17 +6,18 @@ anything to do (*Row first*, docs/decisions/0002).
 
 import os
 import traceback
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from celery import states
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Retry
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Coalesce, Now
 
 from styleguide_example.common.leases import lease_claim, lease_release
-from styleguide_example.common.wakeups import WakeUpTask
+from styleguide_example.common.wakeups import CLOCK_TOLERANCE, WakeUpTask
 from styleguide_example.core.redaction import redact
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
@@ -67,9 +68,16 @@ def run_record(task: WakeUpTask, state: str | None, retval: Any, **_: Any) -> No
     rows = ScheduleRun.objects.filter(pk=_run_id(task))
     if state == states.RETRY:
         # Celery publishes the retry itself, with this run's header; the sweep only repeats it.
-        lease_release(rows, token=token, state=RunState.RETRY, error=_described(retval), woken_at=Now())
+        lease_release(
+            rows,
+            token=token,
+            state=RunState.RETRY,
+            next_attempt_at=_retry_at(retval),
+            error=_described(retval),
+            woken_at=Now(),
+        )
         return
-    failed = state == states.FAILURE
+    failed = state in {states.FAILURE, states.REJECTED}  # one that raised Ignore found nothing to do
     lease_release(
         rows,
         token=token,
@@ -87,6 +95,14 @@ def _run_id(task: WakeUpTask) -> str:
 def _time_limit(task: WakeUpTask) -> float:
     hard, _soft = task.request.timelimit or (None, None)
     return float(hard or task.time_limit or settings.CELERY_TASK_TIME_LIMIT)
+
+
+def _retry_at(retry: Retry) -> Any:
+    """When the retry is due: Celery tells the moment, or in how many seconds."""
+    when: Any = retry.when
+    if isinstance(when, datetime):
+        return when - CLOCK_TOLERANCE
+    return Now() + timedelta(seconds=when or 0) - CLOCK_TOLERANCE
 
 
 def _described(error: Any) -> str:

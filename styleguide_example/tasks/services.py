@@ -5,6 +5,7 @@ from typing import Any
 
 from celery import current_app
 from django.db import transaction
+from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from styleguide_example.tasks import runs
@@ -61,7 +62,8 @@ def schedule_enable(*, periodic_task: PeriodicTask) -> bool:
     Due times that passed while it was disabled are not made up for. Beat honours it within seconds.
     """
     PeriodicTasks.update_changed()  # first, as everybody does: two that lock in different orders lock each other out
-    enabled = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=False).update(enabled=True)
+    rows = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=False)
+    enabled = rows.update(enabled=True, date_changed=Now())  # from which beat counts, however late it notices
     Schedule.objects.filter(pk=periodic_task.pk).update(disabled_reason="", disabled_until=None)
     return bool(enabled)
 
@@ -76,6 +78,8 @@ def schedule_disable(*, periodic_task: PeriodicTask, reason: str = "", until: da
     PeriodicTasks.update_changed()
     disabled = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=True).update(enabled=False)
     Schedule.objects.update_or_create(
-        periodic_task=periodic_task, defaults={"disabled_reason": reason, "disabled_until": until}
+        periodic_task=periodic_task,
+        # What is decided holds for no timing any more, even when no beat looks before it is enabled again.
+        defaults={"disabled_reason": reason, "disabled_until": until, "decided_for": ""},
     )
     return bool(disabled)

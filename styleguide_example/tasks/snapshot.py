@@ -18,7 +18,7 @@ from styleguide_example.tasks.timing import When, due_latest, due_times
 #: A due time that is late by less is not missed: one beat was taking over from another. Each of them is fired.
 TAKEOVER_SECONDS = 30
 #: Where more due times than these were missed, nobody wants to know how many.
-COUNTED_MAX = 1000
+COUNTED_MAX = 100
 _INSTANT = timedelta(microseconds=1)
 
 _OWN = (
@@ -87,7 +87,10 @@ class Snapshot:
 
         Older than ``TAKEOVER_SECONDS`` is missed, and made up for as the schedule's policy says.
         """
-        since, until = self._window(decided_until, now)
+        decisions = self._decide(*self._window(decided_until, now), now=now)
+        return decisions[-1:] if self.row.one_off else decisions
+
+    def _decide(self, since: datetime, until: datetime, *, now: datetime) -> list[Decision]:
         recent = max(since, now - self.jitter - timedelta(seconds=TAKEOVER_SECONDS))
         decisions = [Decision(due, RunState.WAITING) for due in due_times(self.when, after=recent, until=until)]
         latest = due_latest(self.when, min(recent, until), after=since) if since < recent else None

@@ -120,7 +120,7 @@ class Cron:
         return None
 
     def _due_by_the_hour(self, moment: datetime) -> datetime | None:
-        """Walk the minutes as they pass, day by day."""
+        """Walk the hours as they pass."""
         due = moment.astimezone(UTC).replace(second=0, microsecond=0) + _MINUTE
         last = due + timedelta(days=_HORIZON_DAYS)
         while due < last:
@@ -130,8 +130,15 @@ class Cron:
             elif local.minute in self._parsed.minute:
                 return due
             else:
-                due += _MINUTE
+                due = self._next_minute(due, local)
         return None
+
+    def _next_minute(self, due: datetime, local: datetime) -> datetime:
+        """Return the line's next minute in this hour, or the next hour. Where the clock changes before: a minute on."""
+        minute = min((minute for minute in self._parsed.minute if minute > local.minute), default=60)
+        jumped = due + (minute - local.minute) * _MINUTE
+        is_same = jumped.astimezone(self._zone).utcoffset() == local.utcoffset()
+        return jumped if is_same else due + _MINUTE
 
     def _days(self, first: date) -> Iterator[date]:
         day = first
