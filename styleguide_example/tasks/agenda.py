@@ -72,7 +72,7 @@ class Agenda:
         """Note that these are decided until ``now``, as the database does."""
         for snapshot, _ in due:
             key = snapshot.row.pk
-            self._decided[key] = now
+            self._decided[key] = snapshot.decided_until(now)
             self._planned.pop(key)
             if not snapshot.row.one_off:  # the database says that it is disabled now
                 self._plan(key)

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from celery import current_app
-from django.db.models import Exists, F, Q, QuerySet
+from django.db.models import Case, DateTimeField, Exists, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from kombu.exceptions import EncodeError
@@ -59,7 +59,7 @@ def runs_write(due: Sequence[Due], *, now: datetime) -> list[Published]:
     waiting = [run for run in runs if run.state == RunState.WAITING]
     fired = PeriodicTask.objects.filter(pk__in={run.periodic_task_id for run in waiting})
     fired.update(last_run_at=now, total_run_count=F("total_run_count") + 1)
-    Schedule.objects.filter(pk__in=rows).update(decided_until=now)
+    Schedule.objects.filter(pk__in=rows).update(decided_until=_decided_until([snapshot for snapshot, _ in due], now))
     _end_one_offs([row for row in rows.values() if row.one_off])
     return [Published(run.pk, rows[run.periodic_task_id]) for run in waiting]
 
@@ -181,6 +181,15 @@ def _going(keys: Sequence[int]) -> set[int]:
         return set()
     rows = ScheduleRun.objects.filter(periodic_task__in=keys, state__in=OPEN_STATES)
     return set(rows.values_list("periodic_task_id", flat=True))
+
+
+def _decided_until(snapshots: Sequence[Snapshot], now: datetime) -> Any:
+    """The value for each row, in one statement: the schedules with jitter are behind."""
+    behind = {snapshot.row.pk: snapshot.decided_until(now) for snapshot in snapshots if snapshot.jitter}
+    if not behind:
+        return now
+    whens = [When(pk=key, then=Value(until)) for key, until in behind.items()]
+    return Case(*whens, default=Value(now), output_field=DateTimeField())
 
 
 def _lock(keys: Collection[int]) -> None:

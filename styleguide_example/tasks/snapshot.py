@@ -76,11 +76,15 @@ class Snapshot:
         """Return when beat has to look at it next; None: never."""
         if not self.row.enabled:
             return self.disabled_until
-        since, _ = self._window(decided_until, decided_until)
-        due = self.when.due_after(since)
+        start = self.row.start_time
+        due = self.when.due_after(max(decided_until, start - _INSTANT) if start else decided_until)
         if due is None or (self.row.expires and due >= self.row.expires):
             return None
         return due + self.jitter
+
+    def decided_until(self, now: datetime) -> datetime:
+        """Return up to which due time everything is decided, once :meth:`decide` was heeded."""
+        return now - self.jitter
 
     def decide(self, *, decided_until: datetime, now: datetime) -> list[Decision]:
         """Return what becomes of due times since ``decided_until``: of each recent one, and of the last of the older.
@@ -104,7 +108,7 @@ class Snapshot:
         return [Decision(latest, RunState.WAITING, earlier)]
 
     def _window(self, decided_until: datetime, now: datetime) -> tuple[datetime, datetime]:
-        since, until = decided_until - self.jitter, now - self.jitter
+        since, until = decided_until, now - self.jitter
         if self.row.start_time:
             since = max(since, self.row.start_time - _INSTANT)
         if self.row.expires:
