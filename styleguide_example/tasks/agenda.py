@@ -21,6 +21,11 @@ class Agenda:
     """A heap over snapshots. The database remembers ``decided_until``; here is a copy, good while this beat leads."""
 
     def __init__(self) -> None:
+        self._complaints: set[tuple[int, str]] = set()
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty it: another beat may have decided since. What was complained of stays known."""
         self._raw: dict[int, RawRow] = {}
         self._snapshots: dict[int, Snapshot] = {}
         self._decided: dict[int, datetime] = {}
@@ -40,7 +45,7 @@ class Agenda:
         for key in [*changed, *(self._raw.keys() - raw.keys())]:
             self._snapshots.pop(key, None)
             self._planned.pop(key, None)
-        parsed = {key: snapshot for key in changed if (snapshot := _parse(raw[key])) is not None}
+        parsed = {key: snapshot for key in changed if (snapshot := self._parse(raw[key])) is not None}
         decided = _decided_until(parsed, now)
         self._decided |= decided
         for key in decided:
@@ -77,6 +82,17 @@ class Agenda:
             if not snapshot.row.one_off:  # the database says that it is disabled now
                 self._plan(key)
 
+    def _parse(self, raw: RawRow) -> Snapshot | None:
+        """Return None for a schedule that cannot be fired, and say so once."""
+        try:
+            return snapshot_parse(raw)
+        except ValueError as error:
+            complaint = (raw[0], str(error))
+            if complaint not in self._complaints:
+                logger.error("schedule_cannot_be_fired", schedule_id=raw[0], schedule=raw[1], error=str(error))  # noqa: TRY400
+            self._complaints.add(complaint)
+            return None
+
     def _plan(self, key: int) -> None:
         at = self._snapshots[key].fires_at(decided_until=self._decided[key])
         if at is not None:
@@ -95,15 +111,6 @@ class Agenda:
         for key, at in keys.items():
             heapq.heappush(self._heap, (at, key))
         return list(keys)
-
-
-def _parse(raw: RawRow) -> Snapshot | None:
-    """Return None for a schedule that cannot be fired, and say so: once, for it is parsed when it changes."""
-    try:
-        return snapshot_parse(raw)
-    except ValueError as error:
-        logger.error("schedule_cannot_be_fired", schedule_id=raw[0], schedule=raw[1], error=str(error))  # noqa: TRY400
-        return None
 
 
 def _decided_until(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, datetime]:
@@ -135,5 +142,11 @@ def _begun_at(decided: Mapping[int, datetime | None], now: datetime) -> dict[int
     """When each was saved, which may be before beat noticed; now, where something was changed without being saved."""
     if not decided:
         return {}
-    saved = PeriodicTask.objects.filter(pk__in=decided).values_list("pk", "date_changed")
-    return {key: at if (until := decided[key]) is None or at > until else now for key, at in saved}
+    rows = PeriodicTask.objects.filter(pk__in=decided).values_list("pk", "date_changed", "last_run_at")
+    return {key: min(_begun(decided[key], saved, fired, now), now) for key, saved, fired in rows}
+
+
+def _begun(decided: datetime | None, saved: datetime, fired: datetime | None, now: datetime) -> datetime:
+    if decided is None:  # new; or fired until now by django-celery-beat's own scheduler
+        return max(saved, fired or saved)
+    return saved if saved > decided else now

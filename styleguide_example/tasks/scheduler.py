@@ -88,7 +88,7 @@ class LeasedScheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no typ
             seconds = self._tick()
         except (DatabaseError, InterfaceError) as error:
             self._complain(str(error))
-            self._agenda = Agenda()  # what was not committed is read again
+            self._agenda.forget()  # what was not committed is read again
             if not connection.in_atomic_block:
                 connection.close()
             return DATABASE_PAUSE_SECONDS
@@ -107,7 +107,7 @@ class LeasedScheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no typ
     def _lead(self) -> bool:
         if time.monotonic() < self._stand_back_until or not self._leadership.take():
             return False
-        self._agenda = Agenda()
+        self._agenda.forget()
         self._reread_at = self._sweep_at = 0.0
         return True
 

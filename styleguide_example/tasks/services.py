@@ -51,6 +51,7 @@ def schedule_run_now(*, periodic_task: PeriodicTask, requested_by: Any = None) -
     run = runs.run_now(
         periodic_task=periodic_task, expires_seconds=periodic_task.expire_seconds, requested_by=requested_by
     )
+    run.refresh_from_db()  # the times are the database's
     transaction.on_commit(lambda: runs.runs_publish([runs.Published(run.pk, periodic_task)]))
     return run
 
