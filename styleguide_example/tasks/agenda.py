@@ -50,7 +50,7 @@ class Agenda:
         self._decided |= decided
         for key in decided:
             self._snapshots[key] = parsed[key]
-            self._plan(key)
+            self._plan_or_complain(key)
         self._raw, self._was_read = raw, True  # last: after an error everything is read again
 
     def is_due(self, now: datetime) -> bool:
@@ -83,15 +83,24 @@ class Agenda:
                 self._plan(key)
 
     def _parse(self, raw: RawRow) -> Snapshot | None:
-        """Return None for a schedule that cannot be fired, and say so once."""
+        """Return None for a schedule that cannot be fired, and say so."""
         try:
             return snapshot_parse(raw)
-        except ValueError as error:
-            complaint = (raw[0], str(error))
-            if complaint not in self._complaints:
-                logger.error("schedule_cannot_be_fired", schedule_id=raw[0], schedule=raw[1], error=str(error))  # noqa: TRY400
-            self._complaints.add(complaint)
+        except (ValueError, OverflowError) as error:
+            self._complain(raw[0], raw[1], str(error))
             return None
+
+    def _complain(self, key: int, name: str, error: str) -> None:
+        """Say it once: the others go on, and nobody wants to read it every minute."""
+        if (key, error) not in self._complaints:
+            logger.error("schedule_cannot_be_fired", schedule_id=key, schedule=name, error=error)
+        self._complaints.add((key, error))
+
+    def _plan_or_complain(self, key: int) -> None:
+        try:
+            self._plan(key)
+        except OverflowError as error:  # due beyond the year 9999
+            self._complain(key, self._snapshots[key].row.name, str(error))
 
     def _plan(self, key: int) -> None:
         at = self._snapshots[key].fires_at(decided_until=self._decided[key])

@@ -77,5 +77,5 @@ class Entry:
     @property
     def description(self) -> str:
         """What an admin reads beside the schedule."""
-        link = f" {self.when.link}" if isinstance(self.when, Cron) and self.when.link else ""
-        return f"{self.in_words}.{link}"
+        link = self.when.link if isinstance(self.when, Cron) else ""
+        return f"{self.in_words}. {link}".rstrip()

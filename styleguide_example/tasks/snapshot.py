@@ -9,11 +9,13 @@ from typing import Any
 
 from celery import current_app
 from django.conf import settings
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from django.db.models import CharField
+from django.db.models.functions import Cast
+from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from styleguide_example.tasks.enums import MissedRuns, Overlap, RunState
-from styleguide_example.tasks.schedules import when_read
-from styleguide_example.tasks.timing import When, due_latest, due_times
+from styleguide_example.tasks.schedules import cron_read, when_read
+from styleguide_example.tasks.timing import Cron, When, due_latest, due_times
 
 #: A due time that is late by less is not missed: one beat was taking over from another. Each of them is fired.
 TAKEOVER_SECONDS = 30
@@ -25,11 +27,8 @@ _OWN = (
     *("id", "name", "task", "enabled", "one_off", "start_time", "expires", "expire_seconds"),
     *("queue", "exchange", "routing_key", "priority", "args", "kwargs", "headers"),
 )
+_CRON = tuple(f"crontab__{name}" for name in Cron.NAMES)
 _RELATED: dict[str, tuple[type[Any], tuple[str, ...]]] = {
-    "crontab": (
-        CrontabSchedule,
-        ("minute", "hour", "day_of_month", "month_of_year", "day_of_week", "timezone"),
-    ),
     "interval": (IntervalSchedule, ("every", "period")),
     "clocked": (ClockedSchedule, ("clocked_time",)),
     "solar": (SolarSchedule, ("event",)),
@@ -37,8 +36,10 @@ _RELATED: dict[str, tuple[type[Any], tuple[str, ...]]] = {
 _POLICIES = ("jitter_seconds", "overlap", "missed_runs", "grace_seconds", "disabled_until")
 _COLUMNS = (
     *_OWN,
+    *_CRON,
     *(f"{relation}__{name}" for relation, (_, names) in _RELATED.items() for name in names),
     *(f"policies__{name}" for name in _POLICIES),
+    "zone",  # of the crontab
 )
 
 #: A row of ``_COLUMNS``: two of them are equal when nothing changed that beat must know.
@@ -123,7 +124,9 @@ class Snapshot:
 
 def raw_rows_read() -> dict[int, RawRow]:
     """Return all schedules by key, unparsed: ten thousand are compared in the time in which one hundred are parsed."""
-    return {row[0]: row for row in PeriodicTask.objects.values_list(*_COLUMNS)}
+    # As text: a zone that this machine does not know must not keep it from reading the others.
+    zone = Cast("crontab__timezone", CharField())
+    return {row[0]: row for row in PeriodicTask.objects.values_list(*_COLUMNS[:-1], zone)}
 
 
 def snapshot_parse(raw: RawRow) -> Snapshot:
@@ -134,7 +137,8 @@ def snapshot_parse(raw: RawRow) -> Snapshot:
     """
     values = dict(zip(_COLUMNS, raw, strict=True))
     row = PeriodicTask(**{name: values[name] for name in _OWN}, **_related(values))
-    when = when_read(row)
+    is_cron = values["crontab__minute"] is not None
+    when = cron_read([values[name] for name in _CRON], values["zone"]) if is_cron else when_read(row)
     _check_task(row.task)
     policies = {name: values[f"policies__{name}"] for name in _POLICIES}
     return Snapshot(

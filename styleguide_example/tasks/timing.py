@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product
 from typing import Any
 from urllib.parse import quote
@@ -32,6 +32,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_LONGEST = 36_525 * _DAY
 #: A 29 February on a given weekday may be forty years away. Beyond, a line is taken for one that never comes.
 _HORIZON_DAYS = 41 * 366
 #: What each part of a crontab line may be, for the message about one that may not.
@@ -97,7 +98,7 @@ class Cron:
 
     @cached_property
     def _parsed(self) -> Any:  # a crontab, whose stub does not know the sets that it parses into
-        return crontab(**self.fields)
+        return _line_parse(self._fields)
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -177,8 +178,8 @@ class Every:
     anchor: datetime = EPOCH
 
     def __post_init__(self) -> None:
-        if self.interval < timedelta(seconds=1) or self.interval % timedelta(seconds=1):
-            raise ValueError(f"An interval is one or more whole seconds, not {self.interval}.")
+        if not _SECOND <= self.interval <= _LONGEST or self.interval % _SECOND:
+            raise ValueError(f"An interval is whole seconds, from one second to a hundred years, not {self.interval}.")
 
     def __str__(self) -> str:
         return f"every {self.seconds} second{'' if self.seconds == 1 else 's'}"
@@ -246,6 +247,13 @@ def _check_part(name: str, part: str) -> None:
         )
 
 
+# Thousands of schedules share some lines and parts, and beat reads them all when it begins to lead.
+@lru_cache(maxsize=2048)
+def _line_parse(fields: tuple[str, ...]) -> crontab:
+    return crontab(**dict(zip(_PARTS, fields, strict=True)))
+
+
+@lru_cache(maxsize=2048)
 def _is_readable(name: str, part: str) -> bool:
     try:
         crontab(**{name: part})
