@@ -1,21 +1,29 @@
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
+from django.utils import timezone
+from django_celery_beat.models import (
+    ClockedSchedule,
+    CrontabSchedule,
+    IntervalSchedule,
+    PeriodicTask,
+    PeriodicTasks,
+)
 
 from styleguide_example.core.enums import Priority
-from styleguide_example.emails.tasks import email_cleanup, email_sweep
+from styleguide_example.emails.tasks import email_cleanup
 from styleguide_example.tasks.entries import Entry
-from styleguide_example.tasks.enums import SyncAction
-from styleguide_example.tasks.exceptions import TimetableError
-from styleguide_example.tasks.models import TimetableEntry
+from styleguide_example.tasks.enums import MissedRuns, Overlap, SyncAction
+from styleguide_example.tasks.models import Schedule, ScheduleRun, TimetableEntry
+from styleguide_example.tasks.schedules import READ, UNSAID, entry_says, row_read
 from styleguide_example.tasks.services import periodic_tasks_sync
-from styleguide_example.tasks.tests.factories import entry_make, rows_read
-from styleguide_example.tasks.timing import Cron, Every
+from styleguide_example.tasks.tests.factories import anything, entry_make, rows_read
+from styleguide_example.tasks.timing import Cron, Every, Once
 
 pytestmark = pytest.mark.django_db
 
@@ -31,23 +39,23 @@ class TestPeriodicTasksSync:
     def test_writes_what_the_entry_says(self) -> None:
         entry = entry_make(
             "Clean up",
-            task=email_cleanup,
+            task=anything,
             when=Cron("30 3 1-7 */2 mon", time_zone="Europe/Berlin"),
             in_words="On the first Monday",
-            kwargs={"batch_size": 10},
+            kwargs={"a": 10},
             priority=Priority.LOW,
             enabled=False,
             expires_seconds=60,
         )
 
-        (line,) = periodic_tasks_sync(entries=[entry])
+        (line,) = periodic_tasks_sync(entries=[entry]).lines
 
         assert (line.action, line.name) == (SyncAction.CREATED, "Clean up")
         row = PeriodicTask.objects.get()
-        assert (row.name, row.task, row.enabled, row.expire_seconds) == ("Clean up", email_cleanup.name, False, 60)
-        assert json.loads(row.kwargs) == {"batch_size": 10}
+        assert (row.name, row.task, row.enabled, row.expire_seconds) == ("Clean up", anything.name, False, 60)
+        assert json.loads(row.kwargs) == {"a": 10}
         assert row.priority == 7
-        assert row.description == "On the first Monday. https://crontab.guru/#30_3_1-7_*/2_mon"
+        assert row.description == "On the first Monday."
         assert row.interval is None
         assert row.crontab is not None
         assert str(row.crontab.timezone) == "Europe/Berlin"
@@ -86,154 +94,163 @@ class TestPeriodicTasksSync:
 
         cron, interval = PeriodicTask.objects.order_by("name")
         assert (str(cron.crontab.timezone), str(interval.interval)) == ("UTC", "every 10 seconds")
-        assert {line.action for line in periodic_tasks_sync(entries=entries)} == {SyncAction.UNCHANGED}
+        assert periodic_tasks_sync(entries=entries).is_empty
 
     def test_writes_nothing_when_nothing_changed(self) -> None:
-        entries = [entry_make(), entry_make("Clean up", when=Cron("30 3 * * *"), kwargs={"b": 1, "a": [None]})]
+        entries = [entry_make(), entry_make("Clean up", task=anything, kwargs={"b": 1, "a": [None]})]
         periodic_tasks_sync(entries=entries)
         before = rows_read()
 
         with CaptureQueriesContext(connection) as queries:
-            lines = periodic_tasks_sync(entries=entries)
+            plan = periodic_tasks_sync(entries=entries)
 
-        assert {line.action for line in lines} == {SyncAction.UNCHANGED}
+        assert plan.is_empty
         assert not [query["sql"] for query in queries if query["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
         assert rows_read() == before
 
     def test_writes_nothing_when_arguments_are_only_in_another_order(self) -> None:
-        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 1, "b": 2})])
-        (line,) = periodic_tasks_sync(entries=[entry_make(kwargs={"b": 2, "a": 1})])
-        assert line.action is SyncAction.UNCHANGED
+        periodic_tasks_sync(entries=[entry_make(task=anything, kwargs={"a": 1, "b": 2})])
+        assert periodic_tasks_sync(entries=[entry_make(task=anything, kwargs={"b": 2, "a": 1})]).is_empty
 
     def test_keeps_when_and_how_often_it_ran(self) -> None:
         periodic_tasks_sync(entries=[entry_make()])
         PeriodicTask.objects.update(last_run_at=LONG_AGO, total_run_count=42)
-        pk = PeriodicTask.objects.get().pk
+        run = ScheduleRun.objects.create(periodic_task=PeriodicTask.objects.get(), due_at=LONG_AGO)
 
-        periodic_tasks_sync(entries=[entry_make(when=Cron("* * * * *"), in_words="Every minute")])
+        for changes in ({"when": Cron("* * * * *")}, {"enabled": False}, {"enabled": True}):
+            periodic_tasks_sync(entries=[entry_make(**changes)])
 
         row = PeriodicTask.objects.get()
-        assert (row.pk, row.last_run_at, row.total_run_count) == (pk, LONG_AGO, 42)
+        assert (row.last_run_at, row.total_run_count, row.runs.get()) == (LONG_AGO, 42, run)
 
     @pytest.mark.parametrize(
-        ("changes", "columns"),
+        ("changes", "fields"),
         [
             ({"task": email_cleanup, "priority": 0}, ("task",)),
-            ({"when": Every(timedelta(seconds=20))}, ("interval",)),
-            ({"when": Cron("* * * * *"), "in_words": "x"}, ("crontab", "interval", "description")),
-            ({"kwargs": {"a": 1}}, ("kwargs",)),
+            ({"when": Every(timedelta(seconds=20))}, ("when",)),
+            ({"when": Cron("* * * * *"), "in_words": "x"}, ("when", "description")),
+            ({"when": Once(LONG_AGO)}, ("when",)),
+            ({"task": anything, "kwargs": {"a": 1}, "priority": 0}, ("task", "kwargs")),
             ({"priority": Priority.LOW}, ("priority",)),
+            ({"queue": "slow"}, ("queue",)),
             ({"enabled": False}, ("enabled",)),
             ({"expires_seconds": 5}, ("expire_seconds",)),
             ({"in_words": "Often"}, ("description",)),
+            ({"jitter_seconds": 60}, ("jitter_seconds",)),
+            ({"overlap": Overlap.SKIP}, ("overlap",)),
+            ({"missed_runs": MissedRuns.SKIP}, ("missed_runs",)),
+            ({"grace_seconds": 60}, ("grace_seconds",)),
         ],
     )
-    def test_says_which_columns_changed(self, changes: dict[str, Any], columns: tuple[str, ...]) -> None:
+    def test_writes_what_changed_in_the_code_and_says_so(
+        self, changes: dict[str, Any], fields: tuple[str, ...]
+    ) -> None:
         periodic_tasks_sync(entries=[entry_make()])
-        (line,) = periodic_tasks_sync(entries=[entry_make(**changes)])
+        (line,) = periodic_tasks_sync(entries=[entry_make(**changes)]).lines
 
-        assert (line.action, line.columns) == (SyncAction.CHANGED, columns)
-        (again,) = periodic_tasks_sync(entries=[entry_make(**changes)])
-        assert again.action is SyncAction.UNCHANGED
-
-    @pytest.mark.parametrize(
-        "edit", [{"enabled": False}, {"kwargs": '{"a": 1}'}, {"task": "x"}, {"priority": 9}, {"expire_seconds": None}]
-    )
-    def test_puts_back_what_was_edited_by_hand(self, edit: dict[str, Any]) -> None:
-        periodic_tasks_sync(entries=[entry_make(expires_seconds=5)])
-        before = PeriodicTask.objects.values(*edit).get()
-        PeriodicTask.objects.update(**edit)
-
-        (line,) = periodic_tasks_sync(entries=[entry_make(expires_seconds=5)])
-
-        assert line.columns == tuple(edit)
-        assert PeriodicTask.objects.values(*edit).get() == before
+        assert line.action is SyncAction.CHANGED
+        assert tuple(field.field for field in line.written) == fields
+        (row,) = PeriodicTask.objects.values(*READ)
+        assert row_read(row).says == {**UNSAID, **entry_says(entry_make(**changes))}
+        assert periodic_tasks_sync(entries=[entry_make(**changes)]).is_empty
 
     def test_remembers_what_code_said(self) -> None:
-        """The third side of the merge that keeps admins' edits."""
-        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 1})])
-        PeriodicTask.objects.update(enabled=False)
-        applied = TimetableEntry.objects.get().applied
-        assert applied["enabled"] is True
-        assert applied["kwargs"] == '{"a": 1}'
-        assert applied["interval"] == "every 10 seconds"
+        """The third side of the merge."""
+        periodic_tasks_sync(entries=[entry_make(task=anything, kwargs={"a": 1})])
+        assert TimetableEntry.objects.get().applied == entry_says(entry_make(task=anything, kwargs={"a": 1}))
 
-        periodic_tasks_sync(entries=[entry_make(kwargs={"a": 2})])
-        assert TimetableEntry.objects.get().applied["kwargs"] == '{"a": 2}'
-
-    def test_deletes_what_left_the_timetable(self) -> None:
-        periodic_tasks_sync(entries=[entry_make("A"), entry_make("B"), entry_make("C")])
-
-        lines = periodic_tasks_sync(entries=[entry_make("B")])
-
-        assert [(line.action.value, line.name) for line in lines] == [
-            ("unchanged", "B"),
-            ("deleted", "A"),
-            ("deleted", "C"),
-        ]
-        assert [row.name for row in PeriodicTask.objects.all()] == ["B"]
-        assert TimetableEntry.objects.count() == 1
+        periodic_tasks_sync(entries=[entry_make(task=anything, kwargs={"a": 2})])
+        assert TimetableEntry.objects.get().applied == entry_says(entry_make(task=anything, kwargs={"a": 2}))
 
     def test_writes_again_what_an_admin_deleted(self) -> None:
         periodic_tasks_sync(entries=[entry_make()])
         PeriodicTask.objects.all().delete()
-        (line,) = periodic_tasks_sync(entries=[entry_make()])
+        (line,) = periodic_tasks_sync(entries=[entry_make()]).lines
         assert line.action is SyncAction.CREATED
         assert TimetableEntry.objects.count() == 1
 
+    def test_has_nothing_to_make_up_for_in_what_it_just_wrote(self) -> None:
+        before = timezone.now()
+        periodic_tasks_sync(entries=[entry_make("Cron", when=Cron("30 3 * * *")), entry_make("Off", enabled=False)])
+        on, off = Schedule.objects.order_by("periodic_task__name")
+        assert on.decided_until is not None
+        assert before <= on.decided_until <= timezone.now()
+        assert (on.decided_for, off.decided_for) == ("cron 30 3 * * * UTC", "")
 
-class TestRowsOfOthers:
-    def test_are_never_touched(self) -> None:
-        interval = IntervalSchedule.objects.create(every=3, period=IntervalSchedule.HOURS)
-        PeriodicTask.objects.create(name="By hand", task="x", interval=interval, total_run_count=3)
-        before = PeriodicTask.objects.values().get()
+    def test_leaves_to_beat_what_beat_decided(self) -> None:
+        periodic_tasks_sync(entries=[entry_make()])
+        Schedule.objects.update(decided_until=LONG_AGO, decided_for="x")
+        periodic_tasks_sync(entries=[entry_make(when=Cron("* * * * *"), jitter_seconds=5)])
+        assert Schedule.objects.values("decided_until", "decided_for", "jitter_seconds").get() == {
+            "decided_until": LONG_AGO,
+            "decided_for": "x",
+            "jitter_seconds": 5,
+        }
 
-        for entries in ([entry_make()], [entry_make(in_words="x")], []):
-            periodic_tasks_sync(entries=entries)
+    def test_writes_policies_to_a_row_that_has_none_yet(self) -> None:
+        periodic_tasks_sync(entries=[entry_make()])
+        Schedule.objects.all().delete()
+        assert periodic_tasks_sync(entries=[entry_make()]).is_empty
 
-        assert PeriodicTask.objects.filter(name="By hand").values().get() == before
+        periodic_tasks_sync(entries=[entry_make(jitter_seconds=5)])
 
-    def test_of_the_same_name_stop_the_sync_and_nothing_changes(self) -> None:
-        interval = IntervalSchedule.objects.create(every=3, period=IntervalSchedule.HOURS)
-        PeriodicTask.objects.create(name="Sweep", task="x", interval=interval)
-        before = PeriodicTask.objects.values().get()
+        assert Schedule.objects.get().jitter_seconds == 5
+        assert Schedule.objects.get().decided_until is None, "Beat's own, from its first look on."
 
-        with pytest.raises(TimetableError, match=r"did not write: Sweep.*--adopt"):
-            periodic_tasks_sync(entries=[entry_make("Another"), entry_make("Sweep")])
 
-        assert PeriodicTask.objects.values().get() == before
+class TestOnce:
+    AT = datetime(2030, 1, 1, 3, tzinfo=UTC)
 
-    def test_are_taken_over_when_told_and_keep_their_history(self) -> None:
-        interval = IntervalSchedule.objects.create(every=3, period=IntervalSchedule.HOURS)
-        by_hand = PeriodicTask.objects.create(
-            name="Sweep", task="x", interval=interval, total_run_count=3, last_run_at=LONG_AGO
-        )
-
-        (line,) = periodic_tasks_sync(entries=[entry_make()], adopt=True)
-
-        assert line.action is SyncAction.CHANGED
+    def test_is_a_clocked_schedule_that_runs_one_time(self) -> None:
+        periodic_tasks_sync(entries=[entry_make(when=Once(self.AT.astimezone(ZoneInfo("Europe/Paris"))))])
         row = PeriodicTask.objects.get()
-        assert (row.pk, row.task, row.total_run_count, row.last_run_at) == (by_hand.pk, email_sweep.name, 3, LONG_AGO)
-        (again,) = periodic_tasks_sync(entries=[entry_make()])
-        assert again.action is SyncAction.UNCHANGED
+        assert row.clocked is not None
+        assert (row.clocked.clocked_time, row.one_off, row.crontab, row.interval) == (self.AT, True, None, None)
+        row.full_clean()
 
-    def test_are_taken_over_even_when_they_say_the_same(self) -> None:
-        periodic_tasks_sync(entries=[entry_make()])
-        TimetableEntry.objects.all().delete()
+    def test_becomes_something_else_and_back(self) -> None:
+        for when, one_off in ((Once(self.AT), True), (Every(timedelta(hours=1)), False), (Once(self.AT), True)):
+            periodic_tasks_sync(entries=[entry_make(when=when)])
+            assert PeriodicTask.objects.get().one_off is one_off
+        assert ClockedSchedule.objects.count() == 1
 
-        (line,) = periodic_tasks_sync(entries=[entry_make()], adopt=True)
+    def _end(self) -> None:
+        """What beat does when the moment has come."""
+        PeriodicTask.objects.update(enabled=False, last_run_at=self.AT, total_run_count=1)
+        Schedule.objects.update(decided_until=self.AT)
 
-        assert line.action is SyncAction.UNCHANGED
-        assert TimetableEntry.objects.count() == 1
+    def test_that_beat_ended_is_not_edited(self) -> None:
+        entries = [entry_make(when=Once(self.AT))]
+        periodic_tasks_sync(entries=entries)
+        self._end()
 
+        plan = periodic_tasks_sync(entries=entries)
 
-class TestTwoEntriesOfOneName:
-    def test_stop_the_sync_and_nothing_changes(self) -> None:
-        periodic_tasks_sync(entries=[entry_make()])
-        before = rows_read()
-        with pytest.raises(TimetableError, match="same name"):
-            periodic_tasks_sync(entries=[entry_make(), entry_make("B"), entry_make(in_words="x")])
-        assert rows_read() == before
+        assert plan.is_empty
+        assert not plan.drift
+        assert not PeriodicTask.objects.get().enabled
+        (line,) = periodic_tasks_sync(entries=[]).lines
+        assert line.action is SyncAction.DELETED
+
+    def test_that_beat_ended_starts_again_at_a_new_moment(self) -> None:
+        periodic_tasks_sync(entries=[entry_make(when=Once(self.AT))])
+        self._end()
+        periodic_tasks_sync(entries=[entry_make(when=Once(self.AT + timedelta(days=1)))])
+        assert PeriodicTask.objects.get().enabled
+
+    def test_that_an_admin_disabled_before_its_moment_is_edited(self) -> None:
+        entries = [entry_make(when=Once(self.AT))]
+        periodic_tasks_sync(entries=entries)
+        PeriodicTask.objects.update(enabled=False)
+        assert periodic_tasks_sync(entries=entries).drift
+
+    def test_that_code_disables_has_no_edit_when_its_moment_has_passed(self) -> None:
+        entries = [entry_make(when=Once(self.AT), enabled=False)]
+        periodic_tasks_sync(entries=entries)
+        Schedule.objects.update(decided_until=self.AT)
+        plan = periodic_tasks_sync(entries=entries)
+        assert plan.is_empty
+        assert not plan.drift
 
 
 class TestBeat:

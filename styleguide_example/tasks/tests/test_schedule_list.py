@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 from pytest_django import DjangoAssertNumQueries
 
 from styleguide_example.emails.tasks import email_sweep
@@ -39,10 +39,10 @@ class TestScheduleList:
     @pytest.mark.parametrize(
         ("when", "words"),
         [
-            (Cron("30 3 * * *"), "At 03:30 AM UTC"),
+            (Cron("30 3 * * *"), "At 03:30 every day (UTC)"),
             (Cron("*/5 9-17 * * mon-fri", time_zone="Europe/Berlin"), "Europe/Berlin"),
-            (Every(timedelta(seconds=10)), "every 10 seconds"),
-            (Every(timedelta(seconds=1)), "every second"),
+            (Every(timedelta(seconds=10)), "Every 10 seconds"),
+            (Every(timedelta(seconds=1)), "Every second"),
         ],
     )
     def test_tells_them_in_words(self, when: Cron | Every, words: str) -> None:
@@ -65,20 +65,6 @@ class TestScheduleList:
             (schedule,) = schedule_list()
         assert schedule.next_run_at == next_run_at
 
-    def test_counts_from_the_last_run(self) -> None:
-        with time_machine.travel(NOON, tick=False):
-            _sync(Every(timedelta(hours=2)))
-            PeriodicTask.objects.update(last_run_at=NOON - timedelta(minutes=30))
-            (schedule,) = schedule_list()
-        assert schedule.next_run_at == NOON + timedelta(minutes=90)
-
-    def test_calls_what_is_overdue_due_now(self) -> None:
-        with time_machine.travel(NOON, tick=False):
-            _sync(Every(timedelta(seconds=10)))
-            PeriodicTask.objects.update(last_run_at=NOON - timedelta(hours=3))
-            (schedule,) = schedule_list()
-        assert schedule.next_run_at == NOON
-
     def test_tells_no_next_run_of_what_is_switched_off(self) -> None:
         _sync(Cron("* * * * *"), enabled=False)
         (schedule,) = schedule_list()
@@ -91,6 +77,13 @@ class TestScheduleList:
         PeriodicTask.objects.create(name="Hourly", task="x", interval=hourly)
         with time_machine.travel(NOON - timedelta(hours=1), tick=False):
             assert [schedule.name for schedule in schedule_list()] == ["Hourly", "Once"]
+
+    def test_survives_a_timing_that_beat_does_not_fire(self) -> None:
+        sunset = SolarSchedule.objects.create(event="sunset", latitude=48, longitude=2)
+        PeriodicTask.objects.create(name="Sunset", task=email_sweep.name, solar=sunset)
+        (schedule,) = schedule_list()
+        assert (schedule.next_run_at, schedule.in_words) == (None, "Sunset (48.000000, 2.000000)")
+        assert "does not fire solar schedules" in schedule.problem
 
     def test_is_one_query_however_many_there_are(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
         _sync(*(Cron(f"{minute} * * * *") for minute in range(20)), Every(timedelta(seconds=1)))

@@ -1,0 +1,89 @@
+"""An admin's edit through the browser, a deploy that keeps it, and the way back."""
+
+from typing import Any
+
+import pytest
+from django_celery_beat.models import PeriodicTask
+from playwright.sync_api import expect
+
+from styleguide_example.tasks.services import periodic_tasks_sync
+from styleguide_example.tasks.tests.browsers import CHROMIUM, admin_browser, superuser_make
+from styleguide_example.tasks.timetable import TIMETABLE
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+ENTRY = TIMETABLE[1]
+
+
+@pytest.fixture(autouse=True)
+def _orm_beside_playwright(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playwright's own event loop runs in this thread, and Django takes what the test does for a part of it.
+
+    https://docs.djangoproject.com/en/5.2/topics/async/#envvar-DJANGO_ALLOW_ASYNC_UNSAFE
+    """
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@pytest.fixture
+def row() -> PeriodicTask:
+    """A schedule that a deploy has just written."""
+    superuser_make()
+    periodic_tasks_sync(entries=TIMETABLE)
+    return PeriodicTask.objects.get(name=ENTRY.name)
+
+
+class TestAdminInABrowser:
+    def test_edits_a_schedule_that_a_deploy_keeps_and_reset_brings_back(
+        self, live_server: Any, row: PeriodicTask
+    ) -> None:
+        with admin_browser(live_server.url) as admin:
+            admin.sign_in("ada@example.com")
+
+            admin.open(row)
+            admin.clear_cron()
+            admin.type_cron("45 4 * * mon")
+            expect(admin.preview()).to_contain_text("At 04:45, only on Monday (UTC)")
+            expect(admin.preview().locator("tbody tr")).to_have_count(5)
+            admin.save()
+            expect(admin.line(ENTRY.name)).to_contain_text("At 04:45, only on Monday (UTC)")
+
+            periodic_tasks_sync(entries=TIMETABLE)
+
+            expect(admin.line(ENTRY.name)).to_contain_text("At 04:45, only on Monday (UTC)")
+            expect(admin.line(ENTRY.name)).to_contain_text("edited")
+            expect(admin.drift()).to_contain_text("cron 45 4 * * mon UTC")
+
+            admin.reset_to_code(ENTRY.name)
+
+            expect(admin.line(ENTRY.name)).to_contain_text("At 03:30 every day (UTC)")
+            expect(admin.drift()).to_contain_text("Nothing drifted")
+
+    def test_shows_what_is_wrong_while_it_is_typed(self, live_server: Any, row: PeriodicTask) -> None:
+        with admin_browser(live_server.url) as admin:
+            admin.sign_in("ada@example.com")
+            admin.open(row)
+            admin.clear_cron()
+            admin.type_cron("61 4 * * *")
+            expect(admin.preview()).to_contain_text("'61' is not a minute")
+
+    def test_needs_no_javascript(self, live_server: Any, row: PeriodicTask) -> None:
+        with admin_browser(live_server.url, javascript=False) as admin:
+            admin.sign_in("ada@example.com")
+            admin.open(row)
+            admin.clear_cron()
+            admin.type_cron("45 4 * * mon")
+            admin.page.get_by_role("button", name="Preview").click()
+            expect(admin.preview()).to_contain_text("At 04:45, only on Monday (UTC)")
+            admin.save()
+            expect(admin.line(ENTRY.name)).to_contain_text("At 04:45, only on Monday (UTC)")
+
+            admin.switch(ENTRY.name)
+            expect(admin.page.get_by_text("1 schedule disabled.")).to_be_visible()
+
+            admin.reset_to_code(ENTRY.name)
+            expect(admin.line(ENTRY.name)).to_contain_text("At 03:30 every day (UTC)")
+            expect(admin.line(ENTRY.name).get_by_role("switch")).to_be_checked()

@@ -1,0 +1,89 @@
+"""Two real beats and a worker. Counted at the edges: due times that have a row, and bodies that ran."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from styleguide_example.common.tests.processes import Process, Queue, Worker, wait_until
+from styleguide_example.tasks.enums import RunState
+from styleguide_example.tasks.models import ScheduleRun
+from styleguide_example.tasks.tests.flows.beat_processes import (
+    Beats,
+    due_and_not_written,
+    last_due,
+    leads,
+    runs_succeeded,
+    wait_for_runs,
+    wait_for_the_end,
+)
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def beats(worker: Worker, queue: Queue, tmp_path: Path) -> Iterator[Beats]:
+    running = Beats(worker.environment, tmp_path / "bodies")
+    yield running
+    running.stop()
+
+
+def _two(beats: Beats) -> tuple[Process, Process]:
+    """One that leads and one that stands by."""
+    leader = beats.beat_start()
+    wait_until(lambda: leads(leader))
+    return leader, beats.beat_start()
+
+
+class TestTakeover:
+    def test_from_a_beat_that_was_killed_loses_and_doubles_nothing(self, beats: Beats) -> None:
+        row = beats.schedule()
+        beats.worker_start()
+        leader, other = _two(beats)
+        wait_for_runs(row, number=3)
+
+        leader.kill_group()
+        killed_at, before = time.monotonic(), last_due(row)
+        wait_for_runs(row, number=1, after=before)
+        assert time.monotonic() - killed_at < 15  # the contract, not a benchmark
+
+        assert leads(other)
+        wait_for_runs(row, number=12, after=before)
+        wait_for_the_end(row)
+        assert due_and_not_written(row) == []
+        assert set(ScheduleRun.objects.values_list("state", flat=True)) == {RunState.SUCCESS}
+        assert sorted(beats.bodies()) == runs_succeeded(row)
+
+    def test_from_a_beat_that_ends_is_at_once(self, beats: Beats) -> None:
+        row = beats.schedule()
+        leader, other = _two(beats)
+        wait_for_runs(row, number=1)
+
+        leader.stop()
+        wait_until(lambda: leads(other), timeout=4)
+
+        wait_for_runs(row, number=2, after=last_due(row), timeout=5)
+        other.stop()
+        assert due_and_not_written(row) == []
+
+    def test_from_a_beat_that_was_paused_doubles_nothing_when_it_comes_back(self, beats: Beats) -> None:
+        row = beats.schedule()
+        beats.worker_start()
+        paused, successor = _two(beats)
+        wait_for_runs(row, number=2)
+
+        os.kill(paused.pid, signal.SIGSTOP)
+        wait_until(lambda: leads(successor), timeout=15)
+        wait_for_runs(row, number=2, after=last_due(row))
+        os.kill(paused.pid, signal.SIGCONT)
+        paused.wait_for_line("beat_stands_by")
+        wait_for_runs(row, number=2, after=last_due(row))
+
+        assert leads(successor)
+        wait_for_the_end(row)
+        assert due_and_not_written(row) == []
+        assert set(ScheduleRun.objects.values_list("state", flat=True)) == {RunState.SUCCESS}
+        assert sorted(beats.bodies()) == runs_succeeded(row)
