@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from styleguide_example.emails.models import Email
 from styleguide_example.embedded.mailbox import CaughtMail
 from styleguide_example.tasks.selectors import Schedule, schedule_list
+from styleguide_example.tasks.services import periodic_tasks_plan
 from styleguide_example.tasks.timetable import TIMETABLE
 
 #: A confirmation and a welcome.
@@ -33,6 +34,7 @@ class Account:
     emails_sent: int
     lost: int
     duplicates: int
+    schedule_edits: int = 0
     problems: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, int]:
@@ -42,11 +44,12 @@ class Account:
             "lost": self.lost,
             "duplicates": self.duplicates,
             "schedules": len(self.schedules),
+            "schedule_edits_kept": self.schedule_edits,
         }
 
 
-def account_make(*, people: int, caught: Sequence[CaughtMail]) -> Account:
-    """Compare the rows that were asked for with what was ``caught``.
+def account_make(*, people: int, caught: Sequence[CaughtMail], edits: int = 0) -> Account:
+    """Compare the rows that were asked for with what was ``caught``, and the schedules with the timetable.
 
     Lost is what was asked for, or expected of so many ``people``, and never arrived. A duplicate is a further arrival
     of a Message-ID.
@@ -62,8 +65,9 @@ def account_make(*, people: int, caught: Sequence[CaughtMail]) -> Account:
         emails_sent=len(arrivals),
         lost=len(missing) + never_asked,
         duplicates=arrivals.total() - len(arrivals),
+        schedule_edits=len(periodic_tasks_plan(entries=TIMETABLE).drift),
     )
-    account.problems.extend(_problems(account, expected=people * EMAILS_PER_PERSON))
+    account.problems.extend(_problems(account, expected=people * EMAILS_PER_PERSON, edits=edits))
     return account
 
 
@@ -73,7 +77,7 @@ def _line(email: Email, caught: Sequence[CaughtMail]) -> EmailLine:
     return EmailLine(", ".join(email.to), email.subject, email.status, email.attempts, milliseconds)
 
 
-def _problems(account: Account, *, expected: int) -> list[str]:
+def _problems(account: Account, *, expected: int, edits: int) -> list[str]:
     not_sent = [line for line in account.emails if line.status != Email.Status.SENT]
     not_scheduled = {entry.name for entry in TIMETABLE} - {schedule.name for schedule in account.schedules}
     found = {
@@ -81,6 +85,7 @@ def _problems(account: Account, *, expected: int) -> list[str]:
         f"{account.duplicates} e-mails arrived more than once.": account.duplicates,
         f"{account.emails_sent} e-mails arrived, {expected} were expected.": account.emails_sent != expected,
         f"{len(not_sent)} e-mails are not recorded as sent.": not_sent,
+        f"{edits} schedules were edited, {account.schedule_edits} edits are there.": account.schedule_edits != edits,
         f"Not scheduled: {', '.join(sorted(not_scheduled))}.": not_scheduled,
     }
     return [problem for problem, is_so in found.items() if is_so]

@@ -26,12 +26,22 @@ from styleguide_example.embedded.environment import (
     without_project_variables,
 )
 from styleguide_example.embedded.interrupts import interrupts_become_one
-from styleguide_example.embedded.journey import JourneyError, Person, person_onboard, person_sign_up
+from styleguide_example.embedded.journey import (
+    JourneyError,
+    Person,
+    admin_sign_in,
+    person_onboard,
+    person_sign_up,
+    schedule_edit,
+)
 from styleguide_example.embedded.mailbox import CaughtMail, caught_list, mailbox_directory
 from styleguide_example.embedded.output import LogFiles, say
-from styleguide_example.embedded.stack import BROKER, MAIL, Stack, StackError, product_commands, release_command
+from styleguide_example.embedded.stack import ADMIN, BROKER, MAIL, Stack, StackError, product_commands, release_command
 
 PEOPLE = ("Ada Lovelace", "Grace Hopper", "Katherine Johnson")
+#: What an admin edits, and to what.
+EDITED = "Delete e-mails that ended long ago"
+EDITED_LINE = "45 4 * * *"
 LOG_LINES_SHOWN = 25
 
 
@@ -58,7 +68,7 @@ def _demo(directory: Path) -> int:
             say(f"  {line}", to=sys.stderr)
         return 1
     return subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "manage.py", "demo_account", "--people", str(len(PEOPLE))],
+        [sys.executable, "manage.py", "demo_account", "--people", str(len(PEOPLE)), "--edits", "1"],
         cwd=PROJECT_DIR,
         env=environment,
         check=False,
@@ -82,7 +92,8 @@ def _play(environment: Mapping[str, str], directory: Path, logs: LogFiles) -> No
     began = time.monotonic()
     embedded = {"broker": BROKER, "mail": MAIL}
     product = product_commands()
-    with Stack([embedded, {"release": release_command()}, product], env=environment, write=logs) as stack:
+    once = {"release": release_command(), "admin": ADMIN}
+    with Stack([embedded, once, product], env=environment, write=logs) as stack:
         say("Database and schedules: migrate, then setup_periodic_tasks")
         stack.start(*embedded)
         stack.finish("release")
@@ -93,6 +104,7 @@ def _play(environment: Mapping[str, str], directory: Path, logs: LogFiles) -> No
         say(f"{len(PEOPLE)} people sign up and complete onboarding at {base_url}")
         for name in PEOPLE:
             _sign_up_and_onboard(stack, base_url, mailbox_directory(directory), name)
+        _edit_and_deploy(stack, base_url, logs)
         say("\nStopping everything")
     say(f"Stopped; {time.monotonic() - began:.1f} s in all\n")
 
@@ -114,6 +126,22 @@ def _sign_up_and_onboard(stack: Stack, base_url: str, mailbox: Path, name: str) 
     person_onboard(browser=browser, base_url=base_url, person=person, confirmation=confirmation)
     welcome = _mails_of(stack, mailbox, person, count=2)[-1]
     say(f"  {'':<18} completed onboarding, got {welcome.subject!r}")
+
+
+def _edit_and_deploy(stack: Stack, base_url: str, logs: LogFiles) -> None:
+    say("\nAn admin edits a schedule in the browser, and a deploy comes after it")
+    stack.finish("admin")
+    found = re.search(r"(\S+), password (\S+)", "\n".join(logs.lines("admin")))
+    if found is None:
+        raise StackError("No administrator was made.", name="admin")
+    browser = admin_sign_in(base_url=base_url, address=found.group(1), password=found.group(2))
+    schedule_edit(browser=browser, base_url=base_url, name=EDITED, cron_line=EDITED_LINE)
+    say(f"  {EDITED!r} is due at {EDITED_LINE!r} now")
+    lines_before = len(logs.lines("release"))
+    stack.finish("release")
+    for line in logs.lines("release")[lines_before:]:
+        if "chedules:" in line or EDITED in line:
+            say(f"  deploy: {line.strip()}")
 
 
 def _mails_of(stack: Stack, mailbox: Path, person: Person, *, count: int) -> list[CaughtMail]:

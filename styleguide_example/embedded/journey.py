@@ -1,4 +1,4 @@
-"""A person who signs up and completes onboarding over HTTP, with what a browser would send and nothing else."""
+"""What people do over HTTP, with what a browser would send and nothing else: sign up, onboard, administer."""
 
 import re
 import urllib.error
@@ -20,7 +20,7 @@ class JourneyError(Exception):
 
 @dataclass
 class Form:
-    """A form of a page: where it is sent, and what it would send untouched."""
+    """A form of a page: where it is sent, what it would send untouched, and of which types all its fields are."""
 
     action: str = ""
     method: str = "get"
@@ -67,6 +67,7 @@ class Browser:
         """Send the page's form with ``answers`` by name or by type of field, and return the page that comes next."""
         form = page.form()
         given = {name: answers.get(name, answers.get(form.types[name], value)) for name, value in form.values.items()}
+        given |= {name: answer for name, answer in answers.items() if name in form.types}  # a box, a button
         url = urllib.parse.urljoin(page.url, form.action)
         body = urllib.parse.urlencode(given).encode()
         return self._open(urllib.request.Request(url, data=body, headers={"Referer": page.url}))  # noqa: S310
@@ -116,6 +117,27 @@ def person_onboard(*, browser: Browser, base_url: str, person: Person, confirmat
     raise JourneyError(f"Onboarding did not come to an end; {page.path} says: {_errors(page)}")
 
 
+def admin_sign_in(*, base_url: str, address: str, password: str) -> Browser:
+    """Sign in to the admin. Returns the browser in which it was done."""
+    browser = Browser()
+    page = browser.submit(browser.get(f"{base_url}/admin/"), {"username": address, "password": password})
+    if page.path != "/admin/":
+        raise JourneyError(f"Signing in to the admin did not lead there but to {page.path}: {_errors(page)}")
+    return browser
+
+
+def schedule_edit(*, browser: Browser, base_url: str, name: str, cron_line: str) -> None:
+    """Give the schedule of that name another crontab line, as an admin does."""
+    schedules = browser.get(f"{base_url}/admin/django_celery_beat/periodictask/")
+    link = re.search(rf'href="([^"]*/\d+/change/[^"]*)"[^>]*>\s*{re.escape(name)}\s*<', schedules.html)
+    if link is None:
+        raise JourneyError(f"The admin does not list the schedule {name!r}.")
+    page = browser.get(urllib.parse.urljoin(schedules.url, link.group(1)))
+    saved = browser.submit(page, {"cron_line": cron_line, "_save": "Save"})
+    if saved.path != schedules.path:
+        raise JourneyError(f"The admin did not save the schedule {name!r}: {_errors(saved)}")
+
+
 def _errors(page: Page) -> str:
     found = re.findall(r'class="errorlist[^>]*>(.*?)</ul>', page.html, re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", " ".join(found)).split()) or "nothing"
@@ -130,6 +152,7 @@ class _FormReader(HTMLParser):
         self._in_main = False
         self._in_form = False
         self._select = ""
+        self._textarea = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take note of a form or of a field in it."""
@@ -148,25 +171,36 @@ class _FormReader(HTMLParser):
             self._in_form = False
         elif tag == "select":
             self._select = ""
+        elif tag == "textarea":
+            self._textarea = ""
         elif tag == "main":
             self._in_main = False
+
+    def handle_data(self, data: str) -> None:
+        """Read the text of a text area; a line break after its tag is not part of it."""
+        if self._in_form and self._textarea:
+            self.forms[-1].values[self._textarea] += data.removeprefix("\n")
 
     def _field(self, tag: str, found: dict[str, str], *, is_chosen: bool) -> None:
         name = found.get("name", "")
         if tag == "option" and self._select:
-            if is_chosen or not self.forms[-1].values[self._select]:
+            if is_chosen or self._select not in self.forms[-1].values:  # the first, unless one is chosen
                 self.forms[-1].values[self._select] = found.get("value", "")
         elif tag == "select" and name:
             self._select = name
-            self._add(name, "select", "")
+            self._add(name, "select", None)
         elif tag == "textarea" and name:
+            self._textarea = name
             self._add(name, "text", "")
         elif tag == "input" and name:
             kind = found.get("type", "text")
-            if kind in ("radio", "checkbox") and not is_chosen and name in self.forms[-1].values:
-                return
-            self._add(name, kind, found.get("value", ""))
+            is_sent = is_chosen or kind not in ("radio", "checkbox", "submit")
+            untouched = "on" if kind in ("radio", "checkbox") else ""
+            self._add(name, kind, found.get("value", untouched) if is_sent else None)
+        elif tag == "button" and name:
+            self._add(name, "submit", None)
 
-    def _add(self, name: str, kind: str, value: str) -> None:
-        self.forms[-1].values[name] = value
+    def _add(self, name: str, kind: str, value: str | None) -> None:
         self.forms[-1].types[name] = kind
+        if value is not None:
+            self.forms[-1].values[name] = value

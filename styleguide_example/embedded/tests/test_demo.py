@@ -45,7 +45,10 @@ class TestDemo:
             "lost": 0,
             "duplicates": 0,
             "schedules": len(TIMETABLE),
+            "schedule_edits_kept": 1,
         }
+        assert "deploy: Schedules:" in demo.output
+        assert "At 04:45" in demo.output
         assert all(entry.name in demo.output for entry in TIMETABLE)
         wait_until(lambda: list(tmp_path.iterdir()) == [])
 

@@ -15,6 +15,12 @@ PAGE = """
       <option value="">Choose</option><option value="UTC">UTC</option>
       <optgroup><option value="Europe/Sofia" selected>Sofia</option></optgroup>
     </select>
+    <textarea name="about">
+Ada &amp; Grace</textarea>
+    <input type="checkbox" name="news"><input type="checkbox" name="terms" checked>
+    <input type="radio" name="kind" value="cron" checked><input type="radio" name="kind" value="every">
+    <select name="priority"><option value="">Its own</option><option value="9">Lowest</option></select>
+    <input type="submit" name="_save" value="Save"><button name="_preview">Preview</button>
     <button>Go on</button>
   </form>
 </main>
@@ -31,7 +37,12 @@ class TestPage:
             "full_name": "",
             "new_password1": "",
             "time_zone": "Europe/Sofia",
+            "about": "Ada & Grace",
+            "terms": "on",
+            "kind": "cron",
+            "priority": "",
         }
+        assert {"news", "_save", "_preview"} <= form.types.keys()
         assert form.types["new_password1"] == "password"
 
     def test_says_when_there_is_no_form_to_go_on_with(self) -> None:

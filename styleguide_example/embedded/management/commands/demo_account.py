@@ -31,10 +31,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument("--people", type=int, required=True, help="How many signed up and completed onboarding.")
+        parser.add_argument("--edits", type=int, default=0, help="How many schedules an admin edited.")
 
-    def handle(self, *args: Any, people: int, **options: Any) -> None:
+    def handle(self, *args: Any, people: int, edits: int, **options: Any) -> None:
         """Count, and say it."""
-        account = account_make(people=people, caught=caught_list(mailbox_directory(settings.VAR_DIR)))
+        account = account_make(people=people, edits=edits, caught=caught_list(mailbox_directory(settings.VAR_DIR)))
         self._emails(account)
         self._schedules(account)
         self.stdout.write(json.dumps(account.figures()))
