@@ -26,9 +26,6 @@ pytestmark = pytest.mark.django_db
 TEN = Every(10 * SECOND)
 
 
-HOURLY = Every(3600 * SECOND)
-
-
 def _report_send(report_id: int, *, language: str = "en") -> None: ...
 
 
