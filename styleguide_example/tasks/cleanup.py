@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from styleguide_example.tasks.enums import OPEN_STATES, RunState
@@ -36,7 +35,10 @@ def schedule_run_cleanup(*, batch_size: int = 1000) -> int:
 
 
 def _delete_batch(old: Q, size: int) -> int:
-    newest_first = Window(RowNumber(), partition_by=F("periodic_task"), order_by=F("due_at").desc())
-    ranked = ScheduleRun.objects.annotate(rank=newest_first).filter(old, rank__gt=LAST_RUNS_KEPT)
-    ids = list(ranked.exclude(state__in=OPEN_STATES).values_list("pk", flat=True)[:size])
+    newest_first = ScheduleRun.objects.filter(periodic_task=OuterRef("periodic_task")).order_by("-due_at")
+    last_kept = Subquery(
+        newest_first.values("due_at")[LAST_RUNS_KEPT - 1 : LAST_RUNS_KEPT]
+    )  # NULL where there are fewer
+    ended = ScheduleRun.objects.filter(old, due_at__lt=last_kept).exclude(state__in=OPEN_STATES)
+    ids = list(ended.values_list("pk", flat=True)[:size])
     return ScheduleRun.objects.filter(pk__in=ids).delete()[0]

@@ -116,7 +116,10 @@ def runs_sweep() -> bool:
     waking = list(_to_wake(rows).select_related("periodic_task").order_by("next_attempt_at")[:SWEEP_LIMIT])
     if not waking:
         return True
-    room = _room(waking[0])
+    waiting = _messages_waiting(waking[0])
+    if waiting is None:
+        return False
+    room = max(SWEEP_LIMIT - waiting, 0)
     return runs_publish(Published(run.pk, run.periodic_task) for run in waking[:room])
 
 
@@ -250,7 +253,8 @@ def _end_or_repeat(lost: QuerySet[ScheduleRun]) -> None:
     lost.update(state=RunState.RETRY, next_attempt_at=Now(), woken_at=None, **no_lease)
 
 
-def _room(run: ScheduleRun) -> int:
+def _messages_waiting(run: ScheduleRun) -> int | None:
+    """Return how many messages wait, None when the broker is away."""
     task: Any = current_app.tasks.get(run.periodic_task.task)
-    waiting = task.messages_waiting() if task is not None else 0
-    return 0 if waiting is None else max(SWEEP_LIMIT - waiting, 0)
+    waiting: int | None = 0 if task is None else task.messages_waiting()
+    return waiting
