@@ -40,7 +40,7 @@ class Clock:
 
 def main() -> None:
     """Measure, and print a table."""
-    app.conf.broker_url = "memory://"
+    app.conf.update(broker_url="memory://")
     with database_made():
         sys.stdout.write(f"{connection.display_name}, Python {sys.version.split()[0]}\n\n")
         sys.stdout.write(ROW.format("", "stock", "queries", "ours", "queries", "ratio"))

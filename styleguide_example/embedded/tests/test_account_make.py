@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.emails.models import Email
 from styleguide_example.embedded.account import account_make
@@ -40,7 +41,13 @@ class TestAccountMake:
         account = account_make(people=1, caught=_catch(directory, *emails))
 
         assert account.problems == []
-        assert account.figures() == {"emails_sent": 2, "lost": 0, "duplicates": 0, "schedules": len(TIMETABLE)}
+        assert account.figures() == {
+            "emails_sent": 2,
+            "lost": 0,
+            "duplicates": 0,
+            "schedules": len(TIMETABLE),
+            "schedule_edits_kept": 0,
+        }
         assert all(line.milliseconds and 900 < line.milliseconds < 10_000 for line in account.emails)
 
     def test_counts_as_lost_what_is_recorded_as_sent_and_never_arrived(self, directory: Path) -> None:
@@ -80,3 +87,13 @@ class TestAccountMake:
         account = account_make(people=1, caught=_catch(directory, *emails))
 
         assert account.problems == [f"Not scheduled: {TIMETABLE[0].name}."]
+
+    def test_counts_the_edits_of_an_admin_that_are_there(self, directory: Path) -> None:
+        PeriodicTask.objects.filter(name=TIMETABLE[1].name).update(enabled=False, description="Edited")
+        PeriodicTask.objects.filter(name=TIMETABLE[2].name).update(priority=1)
+        emails = [_sent("ada@example.com"), _sent("ada@example.com")]
+
+        account = account_make(people=1, edits=1, caught=_catch(directory, *emails))
+
+        assert account.schedule_edits == 2
+        assert "1 schedules were edited, 2 edits are there." in account.problems
