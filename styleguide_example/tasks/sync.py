@@ -18,7 +18,7 @@ from styleguide_example.tasks.enums import OnConflict, SyncAction
 from styleguide_example.tasks.merge import Plan
 from styleguide_example.tasks.models import Schedule, ScheduleRun, TimetableEntry
 from styleguide_example.tasks.plans import Order, Step, steps_plan
-from styleguide_example.tasks.schedules import POLICIES, READ, Row, entry_says, row_read, timings_save
+from styleguide_example.tasks.schedules import POLICIES, Row, entry_says, rows_read, timings_save
 
 Columns = Mapping[str, Any]
 
@@ -44,7 +44,7 @@ def periodic_tasks_plan(
     """
     order = Order(entries=entries, on_conflict=on_conflict, adopt=adopt, reset=reset, names=names)
     order = _rebuild_order(entries) if rebuild else order
-    return _plan(steps_plan(order, _rows_read()))
+    return _plan(steps_plan(order, _rows()))
 
 
 @transaction.atomic
@@ -99,7 +99,7 @@ def _rebuild_order(entries: Sequence[Entry]) -> Order:
 
 def _sync(order: Order) -> Plan:
     _lock()
-    steps = steps_plan(order, _rows_read(is_locking=True))
+    steps = steps_plan(order, _rows(is_locking=True))
     _apply(steps)
     return _plan(steps)
 
@@ -113,12 +113,11 @@ def _lock() -> None:
     PeriodicTasks.objects.select_for_update().get_or_create(ident=1, defaults={"last_update": timezone.now()})
 
 
-def _rows_read(*, is_locking: bool = False) -> list[Row]:
-    """Read all three sides of every schedule, in one query."""
+def _rows(*, is_locking: bool = False) -> list[Row]:
     rows = PeriodicTask.objects.order_by("pk")
     if is_locking:  # `save()` in an admin waits for `_lock`, because it tells beat first; an `update()` waits here
         rows = rows.select_for_update(of=("self",))
-    return [row_read(values) for values in rows.values(*READ)]
+    return rows_read(rows)
 
 
 # -- writing: one statement for each kind of thing, however many there are --

@@ -11,12 +11,12 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from styleguide_example.tasks import schedules
 from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import OnConflict, SyncAction
 from styleguide_example.tasks.exceptions import TimetableError
 from styleguide_example.tasks.merge import fields_merge
 from styleguide_example.tasks.models import Schedule
-from styleguide_example.tasks.schedules import READ, row_read
 from styleguide_example.tasks.services import periodic_tasks_plan, periodic_tasks_sync
 from styleguide_example.tasks.tests.factories import by_hand, entry_make, rows_read
 from styleguide_example.tasks.tests.merge_model import FORMERLY, Code, ModelRow, RefusedError, deployed
@@ -178,11 +178,11 @@ class World:
             self.rows.append(ModelRow({**says, "when": "every 10800 seconds"}))
 
     def check(self) -> None:
-        found = [row_read(values) for values in PeriodicTask.objects.values(*READ, "total_run_count")]
+        counts = dict(PeriodicTask.objects.values_list("pk", "total_run_count"))
+        found = schedules.rows_read(PeriodicTask.objects.all())
         fields = ("name", "disabled_reason", *VALUES)
         assert {
-            row.name: (row.entry_name, row.values["total_run_count"], {name: row.says[name] for name in fields})
-            for row in found
+            row.name: (row.entry_name, counts[row.pk], {name: row.says[name] for name in fields}) for row in found
         } == {row.says["name"]: (row.owner, row.history, row.says) for row in self.rows}
 
     def run_all(self) -> None:

@@ -17,10 +17,11 @@ from django_celery_beat.models import (
 
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.tasks import email_cleanup
+from styleguide_example.tasks import schedules
 from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import MissedRuns, Overlap, SyncAction
 from styleguide_example.tasks.models import Schedule, ScheduleRun, TimetableEntry
-from styleguide_example.tasks.schedules import READ, UNSAID, entry_says, row_read
+from styleguide_example.tasks.schedules import UNSAID, entry_says
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.tests.factories import anything, entry_make, rows_read
 from styleguide_example.tasks.timing import Cron, Every, Once
@@ -150,8 +151,8 @@ class TestPeriodicTasksSync:
 
         assert line.action is SyncAction.CHANGED
         assert tuple(field.field for field in line.written) == fields
-        (row,) = PeriodicTask.objects.values(*READ)
-        assert row_read(row).says == {**UNSAID, **entry_says(entry_make(**changes))}
+        (row,) = schedules.rows_read(PeriodicTask.objects.all())
+        assert row.says == {**UNSAID, **entry_says(entry_make(**changes))}
         assert periodic_tasks_sync(entries=[entry_make(**changes)]).is_empty
 
     def test_remembers_what_code_said(self) -> None:

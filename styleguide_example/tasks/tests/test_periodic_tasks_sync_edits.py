@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import CharField, Value
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from styleguide_example.tasks.enums import OnConflict, SyncAction
@@ -113,6 +114,17 @@ class TestEdit:
 
         assert [field.field for line in plan.drift for field in line.drift] == ["when"]
         assert rows_read() == before
+
+    def test_to_a_time_zone_that_is_none_stops_nothing(self) -> None:
+        entries = [entry_make("A", when=Cron("0 0 * * *")), entry_make("B", when=Cron("1 0 * * *"))]
+        periodic_tasks_sync(entries=entries)
+        nowhere = Value("Mars/Phobos", output_field=CharField())
+        CrontabSchedule.objects.filter(minute="0").update(timezone=nowhere)
+
+        plan = periodic_tasks_sync(entries=[*entries, entry_make("C", when=Cron("2 0 * * *"))])
+
+        assert [field.database for line in plan.drift for field in line.drift] == ["cron 0 0 * * * Mars/Phobos"]
+        assert PeriodicTask.objects.count() == 3
 
     def test_that_means_the_same_is_none(self) -> None:
         periodic_tasks_sync(

@@ -1,5 +1,6 @@
 """What goes wrong in one schedule, in the broker or in the database, and what it must not do to the others."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from styleguide_example.common.tests.databases import DatabaseAway
 from styleguide_example.common.tests.processes import Broker, Queue
 from styleguide_example.common.wakeups import broker_pause_end
 from styleguide_example.emails.tasks import email_send
-from styleguide_example.tasks.enums import RunState
+from styleguide_example.tasks.enums import MissedRuns, RunState
 from styleguide_example.tasks.models import BeatLeader, Schedule, ScheduleRun
 from styleguide_example.tasks.scheduler import DATABASE_PAUSE_SECONDS
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, runs_of, schedule_make
@@ -237,6 +238,23 @@ class TestBrokerAway:
         assert beat.is_leading()
         assert row.runs.get().woken_at is not None
         assert len(queue) == 1
+
+    @pytest.mark.parametrize(
+        ("policy", "state"), [(MissedRuns.RUN_ONCE, RunState.WAITING), (MissedRuns.SKIP, RunState.MISSED)]
+    )
+    def test_for_an_hour_is_a_downtime(self, broker: Broker, queue: Queue, policy: MissedRuns, state: RunState) -> None:
+        row = schedule_make("Sweep", Cron("*/10 * * * *"), policies={"missed_runs": policy})
+        beat = Beat().lead()
+        with broker.down():
+            beat.tick(NOON + timedelta(minutes=10))
+            beat.scheduler._stand_back_until = 0.0
+            beat.tick(NOON + timedelta(minutes=30))
+        broker_pause_end()
+        beat.scheduler._stand_back_until = 0.0
+        beat.now = NOON + timedelta(minutes=55)
+        beat.lead().tick()
+        assert runs_of(row) == [("12:10:00", RunState.WAITING, 0), ("12:50:00", state, 3)]
+        assert len(queue) == len(due_written(row, RunState.WAITING))
 
 
 class _CutAt:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -93,3 +94,9 @@ def runs_succeeded(row: PeriodicTask) -> list[str]:
     """The ids of the runs that ended well, sorted."""
     succeeded = ScheduleRun.objects.filter(periodic_task=row, state=RunState.SUCCESS)
     return sorted(str(key) for key in succeeded.values_list("pk", flat=True))
+
+
+def time_pass(*, seconds: float) -> None:
+    """Return so much later: some due times of a clock that nobody can hurry."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end)

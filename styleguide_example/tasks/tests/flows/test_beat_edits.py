@@ -9,7 +9,7 @@ import pytest
 from styleguide_example.common.tests.processes import Queue, Worker, wait_until
 from styleguide_example.tasks import services
 from styleguide_example.tasks.tests.beats import schedule_make
-from styleguide_example.tasks.tests.flows.beat_processes import TICK, Beats, last_due, leads, wait_for_runs
+from styleguide_example.tasks.tests.flows.beat_processes import TICK, Beats, last_due, leads, time_pass, wait_for_runs
 from styleguide_example.tasks.timing import Cron
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -36,8 +36,7 @@ class TestEdit:
         assert time.monotonic() - saved_at < 5  # the contract, not a benchmark
 
         services.schedule_disable(periodic_task=row, reason="Enough")
-        time_to_notice = time.monotonic() + 5
-        wait_until(lambda: time.monotonic() > time_to_notice)
+        time_pass(seconds=5)
         before = last_due(row)
-        wait_until(lambda: time.monotonic() > time_to_notice + 2)
+        time_pass(seconds=2)
         assert last_due(row) == before
