@@ -1,5 +1,6 @@
 """What an entry of the timetable is: plain data, checked when it is written."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -67,6 +68,10 @@ class Entry:
             signature_check(self.task, self.kwargs)
         except TypeError as error:
             raise ValueError(f"{self.name!r}: {self.task.name} cannot be called so: {error}.") from None
+        try:
+            json.dumps(dict(self.kwargs))
+        except TypeError as error:
+            raise ValueError(f"{self.name!r}: the arguments cannot be written as JSON: {error}.") from None
         if self.jitter_seconds < 0 or (self.grace_seconds or 0) < 0:
             raise ValueError(f"{self.name!r}: seconds are not negative.")
         if self.expires_seconds is not None and self.expires_seconds < 1:

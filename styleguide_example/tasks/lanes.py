@@ -58,6 +58,8 @@ class Lane:
     schedule: Schedule
     marks: list[Mark]
     count: int
+    #: How many due times were worked out for it.
+    walked: int
     changes: list[tuple[str, ClockChange]] = field(default_factory=list)
     #: Each due time; none where they are too many to be counted as clashes.
     due: Sequence[datetime] = ()
@@ -117,7 +119,7 @@ def _lanes(schedules: Sequence[Schedule], start: datetime) -> tuple[list[Lane], 
     lanes, walked, looked_at = [], 0, 0
     for schedule in schedules:
         lane = _lane(schedule, start)
-        walked += len(lane.marks) if not lane.due else lane.count
+        walked += lane.walked
         looked_at += 1
         lanes += [lane] if lane.marks else []
         if walked > WALKED_MAX:
@@ -133,10 +135,10 @@ def _lane(schedule: Schedule, start: datetime) -> Lane:
     changes = _changes(ZoneInfo(when.time_zone), start) if isinstance(when, Cron) else []
     if isinstance(when, Every) and (until - after) // when.interval > CLASHING_MAX:
         count = (until - when.anchor) // when.interval - (after - when.anchor) // when.interval
-        return Lane(schedule, [_mark(start, when.due_after(after), until, count)], count, changes)
+        return Lane(schedule, [_mark(start, when.due_after(after), until, count)], count, 1, changes)
     due = list(due_times(when, after=after, until=until))
     marks = list(_bars(due, start)) if len(due) > MARKS_MAX else [_mark(start, at, at) for at in due]
-    return Lane(schedule, marks, len(due), changes, due if len(due) <= CLASHING_MAX else ())
+    return Lane(schedule, marks, len(due), len(due) + 1, changes, due if len(due) <= CLASHING_MAX else ())
 
 
 def _bars(due: Sequence[datetime], start: datetime) -> Iterator[Mark]:

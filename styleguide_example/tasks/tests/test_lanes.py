@@ -95,6 +95,12 @@ class TestDayMake:
             schedule_make(f"Hourly {number}", Cron("0 * * * *"))
         assert (len(_day().lanes), _day().left_off) == (5, 5)
 
+    def test_stops_walking_though_few_bars_come_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lanes, "WALKED_MAX", 1000)
+        for number in range(3):
+            schedule_make(f"Each minute {number}", Cron("* * * * *"))
+        assert (len(_day().lanes), _day().left_off) == (1, 2)
+
     def test_shows_the_hours_of_the_viewer(self) -> None:
         hours = [hour for _, hour in _day().hours]
         assert (hours[0], len(hours)) == ("14", 23)
