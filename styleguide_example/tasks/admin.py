@@ -13,11 +13,11 @@ from django_celery_beat.models import ClockedSchedule, CrontabSchedule, Interval
 
 from styleguide_example.tasks import columns, services, views
 from styleguide_example.tasks.actions import ScheduleActions
-from styleguide_example.tasks.edits import schedule_save
 from styleguide_example.tasks.forms import ScheduleForm
 from styleguide_example.tasks.history import ScheduleRunAdmin
 from styleguide_example.tasks.models import ScheduleRun
 from styleguide_example.tasks.selectors import schedule_rows, schedules_with_runs
+from styleguide_example.tasks.services import schedule_save
 from styleguide_example.tasks.views import on_the_viewers_clock
 
 # Their rows are shared by schedules: whoever edits one there changes schedules that they do not see.

@@ -39,6 +39,11 @@ class AdminBrowser:
     def clear_cron(self) -> None:
         self.page.get_by_role("textbox", name="Crontab line").clear()
 
+    def choose_interval(self, every: int, period: str) -> None:
+        self.page.get_by_label("at an interval").check()
+        self.page.get_by_role("spinbutton", name="Every").fill(str(every))
+        self.page.get_by_label("Unit").select_option(period)
+
     def preview(self) -> Locator:
         return self.page.locator("#preview")
 

@@ -1,11 +1,14 @@
 """An admin's edit through the browser, a deploy that keeps it, and the way back."""
 
+import sys
 from typing import Any
 
 import pytest
 from django_celery_beat.models import PeriodicTask
 from playwright.sync_api import expect
 
+from styleguide_example.common.tests.processes import Process, Worker, wait_until
+from styleguide_example.tasks.models import Schedule, ScheduleRun
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.tests.browsers import CHROMIUM, admin_browser, superuser_make
 from styleguide_example.tasks.timetable import TIMETABLE
@@ -17,6 +20,7 @@ pytestmark = [
 ]
 
 ENTRY = TIMETABLE[1]
+CELERY_APP = "styleguide_example.tasks.celery"
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +65,32 @@ class TestAdminInABrowser:
 
             expect(admin.line(ENTRY.name)).to_contain_text("At 03:30 every day (UTC)")
             expect(admin.drift()).to_contain_text("Nothing drifted")
+
+    def test_changes_what_beat_does_within_five_seconds(
+        self, live_server: Any, row: PeriodicTask, worker: Worker
+    ) -> None:
+        beat = Process([sys.executable, "-m", "celery", "-A", CELERY_APP, "beat", "--pidfile="], worker.environment)
+        try:
+            wait_until(lambda: Schedule.objects.filter(periodic_task=row).exclude(decided_for="").exists())
+            with admin_browser(live_server.url) as admin:
+                admin.sign_in("ada@example.com")
+                admin.open(row)
+                admin.clear_cron()
+                admin.type_cron("45 4 * * mon")
+                admin.save()
+                wait_until(lambda: self._fires_for(row) == "cron 45 4 * * mon UTC", timeout=5)
+
+                admin.open(row)
+                admin.choose_interval(1, "seconds")
+                admin.save()
+                wait_until(lambda: ScheduleRun.objects.filter(periodic_task=row).exists(), timeout=5)
+        finally:
+            beat.stop()
+
+    @staticmethod
+    def _fires_for(row: PeriodicTask) -> str:
+        """The timing that beat has in mind."""
+        return Schedule.objects.get(periodic_task=row).decided_for
 
     def test_shows_what_is_wrong_while_it_is_typed(self, live_server: Any, row: PeriodicTask) -> None:
         with admin_browser(live_server.url) as admin:
