@@ -33,6 +33,9 @@ ETA_MAX_SECONDS = 60
 #: The due time is compared with the database's clock, the ETA with the worker's.
 CLOCK_TOLERANCE = timedelta(milliseconds=200)
 
+#: A wrong password, in AMQP: https://www.rabbitmq.com/amqp-0-9-1-reference#constants
+ACCESS_REFUSED = 403
+
 #: Sent in the worker before a task's body, with the task as sender. A receiver that raises ``celery.exceptions.Ignore``
 #: keeps the body from running: its row says that there is nothing to do. (Celery's own ``task_prerun`` cannot veto.)
 task_starting = Signal()
@@ -42,6 +45,11 @@ class _Pause:
     """Until when this process leaves the broker alone, on the monotonic clock."""
 
     until = 0.0
+
+
+def broker_pause_is_on() -> bool:
+    """Return whether this process leaves the broker alone, because it did not answer a moment ago."""
+    return time.monotonic() < _Pause.until
 
 
 def broker_pause_end() -> None:
@@ -98,29 +106,45 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
 
         Only for a message that repeats what a committed row already says.
         """
-        if time.monotonic() < _Pause.until:
+        if broker_pause_is_on():
             return False
+        away, refusing = self._broker_errors()
         try:
             self.apply_async(args, kwargs, **options)
-        except self._broker_errors() as error:
+        except away as error:
             _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
             logger.warning("wake_up_not_sent", task=self.name, error=str(error), next="the sweep finds the row")
             return False
+        except refusing as error:
+            if getattr(error, "code", None) == ACCESS_REFUSED:  # whatever we ask
+                _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
+            # Else it is this message, or its queue: another one may well be taken.
+            logger.error("wake_up_refused", task=self.name, error=str(error), next="look at its queue in the broker")  # noqa: TRY400
+            return False
         return True
 
-    def messages_waiting(self) -> int | None:
-        """Return how many messages, of any task, wait in this task's queue; None when the broker is away."""
+    def messages_waiting(self, *, queue: str | None = None) -> int | None:
+        """Return how many messages, of any task, wait in the queue; None when the broker is away, or refuses to tell.
+
+        Without a name it is the default queue.
+        """
+        away, refusing = self._broker_errors()
         try:
             with self.app.connection_for_write() as connection:
-                queue: Any = self.app.amqp.queues[self.app.conf.task_default_queue](connection.default_channel)
-                return int(queue.queue_declare().message_count)
-        except self._broker_errors():
+                known = self.app.amqp.queues[queue or self.app.conf.task_default_queue]
+                bound: Any = known(connection.default_channel)
+                return int(bound.queue_declare().message_count)
+        except (*away, *refusing):
             return None
 
-    def _broker_errors(self) -> tuple[type[BaseException], ...]:
-        """Kombu translates the errors that a new connection can mend; a refused password or queue rises as it came."""
+    def _broker_errors(self) -> tuple[tuple[type[BaseException], ...], tuple[type[BaseException], ...]]:
+        """Return the errors of a broker that is away, and those of one that refuses what it is asked.
+
+        Kombu translates those that a new connection can mend; a refused password or queue rises as it came. Some
+        transports count an error to both: then it is away.
+        """
         connection = self.app.connection_for_write()  # not opened: it only knows its transport
-        return (OperationalError, *connection.connection_errors, *connection.channel_errors)
+        return (OperationalError, *connection.connection_errors), tuple(connection.channel_errors)
 
     def retry(  # type: ignore[override]  # the stub's positional order; Celery itself calls it by name
         self, *, exc: Exception | None = None, eta: datetime | None = None, **options: Any

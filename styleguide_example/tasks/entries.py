@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings
+
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.timing import Cron, When
+
+SECONDS_MAX = 10 * 366 * 24 * 3600
 
 
 def signature_check(task: WakeUpTask, kwargs: Mapping[str, Any]) -> None:
@@ -19,6 +23,22 @@ def signature_check(task: WakeUpTask, kwargs: Mapping[str, Any]) -> None:
     """
     declared: Any = task  # `__header__` is made by Celery's decorator, so no class declares it
     declared.__header__(**kwargs)
+
+
+def queue_names() -> list[str]:
+    """Return the queues that workers are told to take from: the default one, and those of ``CELERY_TASK_QUEUES``."""
+    named = [queue.name for queue in getattr(settings, "CELERY_TASK_QUEUES", None) or ()]
+    return list(dict.fromkeys([settings.CELERY_TASK_DEFAULT_QUEUE, *named]))
+
+
+def queue_check(name: str | None) -> None:
+    """Check that somebody takes from the queue; without a name it is the default one.
+
+    Raises:
+        ValueError: for a queue that would only fill up.
+    """
+    if name and name not in queue_names():
+        raise ValueError(f"No queue is called {name!r}. There are {', '.join(queue_names())}; see CELERY_TASK_QUEUES.")
 
 
 @dataclass(frozen=True)
@@ -62,22 +82,35 @@ class Entry:
     formerly: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        try:
+            self._check()
+        except ValueError as error:
+            raise ValueError(f"{self.name!r}: {error}") from None
+
+    def _check(self) -> None:
         if not self.task.schedulable:
-            raise ValueError(f"{self.name!r}: {self.task.name} is not declared with schedulable=True.")
+            raise ValueError(f"{self.task.name} is not declared with schedulable=True.")
+        self._check_kwargs()
+        queue_check(self.queue)
+        if self.expires_seconds is not None and self.expires_seconds < 1:
+            raise ValueError("a run that expires at once can never run.")
+        seconds = (self.jitter_seconds, self.grace_seconds or 0, self.expires_seconds or 0)
+        if min(seconds) < 0:
+            raise ValueError("seconds are not negative.")
+        if max(seconds) > SECONDS_MAX:
+            raise ValueError("more than ten years of seconds are a typing mistake.")
+        if self.grace_seconds is not None and self.missed_runs is MissedRuns.SKIP:
+            raise ValueError("grace_seconds says how late a missed run is made up for; here it is not.")
+
+    def _check_kwargs(self) -> None:
         try:
             signature_check(self.task, self.kwargs)
         except TypeError as error:
-            raise ValueError(f"{self.name!r}: {self.task.name} cannot be called so: {error}.") from None
+            raise ValueError(f"{self.task.name} cannot be called so: {error}.") from None
         try:
             json.dumps(dict(self.kwargs))
         except TypeError as error:
-            raise ValueError(f"{self.name!r}: the arguments cannot be written as JSON: {error}.") from None
-        if self.jitter_seconds < 0 or (self.grace_seconds or 0) < 0:
-            raise ValueError(f"{self.name!r}: seconds are not negative.")
-        if self.expires_seconds is not None and self.expires_seconds < 1:
-            raise ValueError(f"{self.name!r}: a run that expires at once can never run.")
-        if self.grace_seconds is not None and self.missed_runs is MissedRuns.SKIP:
-            raise ValueError(f"{self.name!r}: grace_seconds says how late a missed run is made up for; here it is not.")
+            raise ValueError(f"the arguments cannot be written as JSON: {error}.") from None
 
     @property
     def description(self) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.core.enums import Priority
-from styleguide_example.tasks.entries import signature_check
+from styleguide_example.tasks.entries import SECONDS_MAX, queue_names, signature_check
 from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.previews import Preview
 from styleguide_example.tasks.schedules import when_read
@@ -38,11 +38,15 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField", "spellcheck": "false"}),
         help_text='By name, as a JSON object like <code>{"days": 30}</code>; checked against the task.',
     )
+    queue = forms.TypedChoiceField(
+        required=False, empty_value=None, help_text="Those that workers are told to take from."
+    )
     priority = forms.TypedChoiceField(required=False, coerce=int, empty_value=None)
     expire_seconds = forms.IntegerField(
         label="Expires after",
         required=False,
         min_value=1,
+        max_value=SECONDS_MAX,
         help_text="Seconds. A run that no worker took by then is dropped.",
     )
     expires = MomentField(label="Not after", help_text="On your clock. The schedule ends here.")
@@ -59,6 +63,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         label="Grace time",
         required=False,
         min_value=0,
+        max_value=SECONDS_MAX,
         help_text="Seconds. A missed run is made up for within them. Empty: however late.",
     )
     enabled = forms.BooleanField(required=False, initial=True)
@@ -98,6 +103,8 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         self.initial = {**_initial(row), **self.initial} if row.pk else self.initial
         task: Any = self.fields["task"]
         task.choices = _task_choices(current=row.task)
+        queue: Any = self.fields["queue"]
+        queue.choices = [("", "the default queue"), *((name, name) for name in queue_names())]
         priority: Any = self.fields["priority"]
         priority.choices = _priority_choices(current=row.priority, may_reserve=self.may_reserve)
 

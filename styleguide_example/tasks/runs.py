@@ -15,6 +15,8 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from kombu.exceptions import EncodeError
 
 from styleguide_example.common.leases import UNCLAIMED, leases_expired, rows_to_wake, rows_woken
+from styleguide_example.common.wakeups import broker_pause_is_on
+from styleguide_example.tasks.entries import queue_check, queue_names
 from styleguide_example.tasks.enums import OPEN_STATES, Overlap, RunState, RunTrigger
 from styleguide_example.tasks.models import Schedule, ScheduleRun
 from styleguide_example.tasks.snapshot import Decision, Snapshot
@@ -29,6 +31,16 @@ WAKE_AGAIN_SECONDS = 60
 ATTEMPTS_MAX = 3
 #: So many messages wait in the queue at most before the sweep adds no more.
 SWEEP_LIMIT = 1000
+
+#: By these Celery would take the message for another task, or for one that came before.
+#: https://docs.celeryq.dev/en/stable/internals/protocol.html#definition
+_RESERVED_HEADERS = frozenset(
+    {
+        *("lang", "task", "id", "root_id", "parent_id", "group", "group_index", "meth", "shadow", "eta", "expires"),
+        *("retries", "timelimit", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting"),
+        *("stamped_headers", "stamps"),
+    }
+)
 
 Due = tuple[Snapshot, list[Decision]]
 
@@ -52,8 +64,10 @@ def runs_write(due: Sequence[Due], *, now: datetime) -> list[Published]:
             written then; try again with what :func:`due_unwritten` returns.
     """
     rows = {snapshot.row.pk: snapshot.row for snapshot, _ in due}
-    _lock(rows)
-    going = _going([snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP])
+    alone = [snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP]
+    if alone or len(rows) > 1:
+        _lock(rows)
+    going = _going(alone)
     runs = [run for snapshot, decisions in due for run in _runs(snapshot, decisions, going=going, now=now)]
     ScheduleRun.objects.bulk_create(runs)
     waiting = [run for run in runs if run.state == RunState.WAITING]
@@ -80,21 +94,22 @@ def due_unwritten(due: Sequence[Due]) -> list[Due]:
 
 
 def runs_publish(published: Iterable[Published]) -> bool:
-    """Send the messages of committed rows. Returns whether the broker took them all; the sweep sends the others."""
-    sent: list[uuid.UUID] = []
+    """Send the messages of committed rows. Returns False when the broker is away; the sweep sends what is left."""
+    tried: list[uuid.UUID] = []
     took_all = True
     for run in published:
         try:
             took = _publish(run)
-        except (TypeError, ValueError, EncodeError) as error:
+        except (TypeError, ValueError, EncodeError, RecursionError) as error:
             _refuse(run, error)
             continue
-        if took:
-            sent.append(run.run_id)
+        # One that the broker refuses, while it takes others, is tried again in a minute like one that was sent.
+        if took or not broker_pause_is_on():
+            tried.append(run.run_id)
         else:
             took_all = False
-    if sent:
-        rows_woken(ScheduleRun.objects.all(), ids=sent)
+    if tried:
+        rows_woken(ScheduleRun.objects.all(), ids=tried)
     return took_all
 
 
@@ -113,14 +128,11 @@ def runs_sweep() -> bool:
     rows = ScheduleRun.objects.filter(state__in=OPEN_STATES)
     _expired(rows).update(state=RunState.EXPIRED, finished_at=Now(), next_attempt_at=None)
     _end_or_repeat(leases_expired(rows))
-    waking = list(_to_wake(rows).select_related("periodic_task").order_by("next_attempt_at")[:SWEEP_LIMIT])
-    if not waking:
-        return True
-    waiting = _messages_waiting(waking[0])
-    if waiting is None:
-        return False
-    room = max(SWEEP_LIMIT - waiting, 0)
-    return runs_publish(Published(run.pk, run.periodic_task) for run in waking[:room])
+    by_queue: dict[str, list[Published]] = {}
+    for run in _to_wake(rows).select_related("periodic_task").order_by("next_attempt_at")[:SWEEP_LIMIT]:
+        by_queue.setdefault(run.periodic_task.queue or "", []).append(Published(run.pk, run.periodic_task))
+    reached = [_wake_again(queue, waking) for queue, waking in by_queue.items()]
+    return all(reached)
 
 
 def run_now(*, periodic_task: PeriodicTask, expires_seconds: int | None, requested_by: Any = None) -> ScheduleRun:
@@ -145,8 +157,10 @@ def schedules_enable_again(snapshots: Iterable[Snapshot]) -> None:
     for snapshot in snapshots:
         PeriodicTasks.update_changed()
         key, until = snapshot.row.pk, snapshot.disabled_until
-        PeriodicTask.objects.filter(pk=key, enabled=False).update(enabled=True)
-        Schedule.objects.filter(pk=key, disabled_until=until).update(
+        rows = PeriodicTask.objects.filter(pk=key, enabled=False, policies__disabled_until=until)
+        if not rows.update(enabled=True):
+            continue  # somebody disabled it for longer
+        Schedule.objects.filter(pk=key).update(
             disabled_reason="",
             disabled_until=None,
             decided_for=snapshot.timing,
@@ -196,9 +210,11 @@ def _decided_until(snapshots: Sequence[Snapshot], now: datetime) -> Any:
 
 
 def _lock(keys: Collection[int]) -> None:
-    """Lock several schedules in the order in which a sync does, so that the two cannot lock each other out."""
-    if len(keys) > 1:
-        list(PeriodicTask.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+    """Lock schedules in the order in which a sync does, so that the two cannot lock each other out.
+
+    What goes on of them is then asked once nobody else writes it: a person may ask for a run at the same moment.
+    """
+    list(PeriodicTask.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
 def _end_one_offs(rows: Sequence[PeriodicTask]) -> None:
@@ -210,7 +226,10 @@ def _publish(run: Published) -> bool:
     task: Any = current_app.tasks.get(run.row.task)
     if task is None or not getattr(task, "schedulable", False):
         raise ValueError(f"No task called {run.row.task} may be scheduled.")
+    queue_check(run.row.queue)
     headers = json.loads(run.row.headers or "{}")
+    if reserved := _RESERVED_HEADERS.intersection(headers):
+        raise ValueError(f"Headers of Celery's own cannot be set: {', '.join(sorted(reserved))}.")
     routing = {name: getattr(run.row, name) or None for name in ("queue", "exchange", "routing_key")}
     return bool(
         task.wake(
@@ -253,8 +272,10 @@ def _end_or_repeat(lost: QuerySet[ScheduleRun]) -> None:
     lost.update(state=RunState.RETRY, next_attempt_at=Now(), woken_at=None, **no_lease)
 
 
-def _messages_waiting(run: ScheduleRun) -> int | None:
-    """Return how many messages wait, None when the broker is away."""
-    task: Any = current_app.tasks.get(run.periodic_task.task)
-    waiting: int | None = 0 if task is None else task.messages_waiting()
-    return waiting
+def _wake_again(queue: str, waking: Sequence[Published]) -> bool:
+    """Publish as far as the queue is not full of messages already. Returns False when the broker is away."""
+    tasks: list[Any] = [task for run in waking if (task := current_app.tasks.get(run.row.task)) is not None]
+    waiting = tasks[0].messages_waiting(queue=queue or None) if tasks and queue in {"", *queue_names()} else 0
+    if waiting is None:
+        return False
+    return runs_publish(waking[: max(SWEEP_LIMIT - waiting, 0)])

@@ -15,7 +15,7 @@ from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
-from styleguide_example.tasks.schedules import when_read
+from styleguide_example.tasks.schedules import when_read, with_timings
 from styleguide_example.tasks.timing import Cron, When
 from styleguide_example.tasks.words import when_in_words
 
@@ -24,7 +24,7 @@ RUNS_SHOWN = 20
 OVERDUE_SECONDS = 60
 _INSTANT = timedelta(microseconds=1)
 #: Read with the rows: one query each would be a thousand.
-_RELATED = ("interval", "crontab", "clocked", "solar", "policies", "timetable_entry")
+_RELATED = ("policies", "timetable_entry")
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Schedule:
     @property
     def in_words(self) -> str:
         """Its timing in English."""
-        return str(self.row.scheduler or "no timing") if self.when is None else when_in_words(self.when)
+        return str(self.row.solar or "a timing that cannot be read") if self.when is None else when_in_words(self.when)
 
     @property
     def cron_line(self) -> str:
@@ -137,7 +137,7 @@ def schedule_list() -> list[Schedule]:
 
 def schedule_rows(rows: QuerySet[PeriodicTask]) -> QuerySet[PeriodicTask]:
     """Return ``rows`` with all that a :class:`Schedule` reads, in one query."""
-    return rows.select_related(*_RELATED)
+    return with_timings(rows).select_related(*_RELATED)
 
 
 def schedules_with_runs(rows: Iterable[PeriodicTask]) -> list[Schedule]:

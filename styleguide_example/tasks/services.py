@@ -37,22 +37,22 @@ def schedule_run_now(*, periodic_task: PeriodicTask, requested_by: Any = None) -
         ScheduleNotRunError: when no task of that name may be scheduled, or when the schedule does not
             overlap and its last run has not ended.
     """
-    task = current_app.tasks.get(periodic_task.task)
-    if not getattr(task, "schedulable", False):
+    # Locked, so that neither two clicks at once nor beat beside them find that nothing runs.
+    row = PeriodicTask.objects.select_for_update(no_key=True).filter(pk=periodic_task.pk).first()
+    if row is None:
+        raise ScheduleNotRunError(f"{periodic_task.name!r} was not run: it was deleted meanwhile.")
+    if not getattr(current_app.tasks.get(row.task), "schedulable", False):
         raise ScheduleNotRunError(
-            f"{periodic_task.name!r} was not run: no task {periodic_task.task!r} may be scheduled. Choose another task."
+            f"{row.name!r} was not run: no task {row.task!r} may be scheduled. Choose another task."
         )
-    # Locked, so that two clicks at once do not both find that nothing runs.
-    policies, _ = Schedule.objects.select_for_update().get_or_create(periodic_task=periodic_task)
-    if policies.overlap == Overlap.SKIP and runs.is_going(periodic_task=periodic_task):
+    policies, _ = Schedule.objects.get_or_create(periodic_task=row)
+    if policies.overlap == Overlap.SKIP and runs.is_going(periodic_task=row):
         raise ScheduleNotRunError(
-            f"{periodic_task.name!r} was not run: its last run has not ended, and it does not overlap. Try again then."
+            f"{row.name!r} was not run: its last run has not ended, and it does not overlap. Try again then."
         )
-    run = runs.run_now(
-        periodic_task=periodic_task, expires_seconds=periodic_task.expire_seconds, requested_by=requested_by
-    )
+    run = runs.run_now(periodic_task=row, expires_seconds=row.expire_seconds, requested_by=requested_by)
     run.refresh_from_db()  # the times are the database's
-    transaction.on_commit(lambda: runs.runs_publish([runs.Published(run.pk, periodic_task)]))
+    transaction.on_commit(lambda: runs.runs_publish([runs.Published(run.pk, row)]))
     return run
 
 

@@ -116,7 +116,7 @@ def _lock() -> None:
 def _rows(*, is_locking: bool = False) -> list[Row]:
     rows = PeriodicTask.objects.order_by("pk")
     if is_locking:  # `save()` in an admin waits for `_lock`, because it tells beat first; an `update()` waits here
-        rows = rows.select_for_update(of=("self",))
+        rows = rows.select_for_update(of=("self",), no_key=True)
     return rows_read(rows)
 
 
@@ -153,6 +153,10 @@ def _release(steps: Sequence[Step]) -> None:
         _raw_delete(TimetableEntry, periodic_task__in=keys)
 
 
+def _key(step: Step) -> int:
+    return 0 if step.row is None else step.row.pk
+
+
 def _keys(steps: Sequence[Step]) -> list[int]:
     return [step.row.pk for step in steps if step.row is not None]
 
@@ -164,7 +168,8 @@ def _raw_delete(model: Any, **which: Any) -> None:
 
 
 def _change(steps: Sequence[Step], timings: Mapping[str, Columns]) -> None:
-    written = [(step.row, _columns_written(step, timings)) for step in steps if step.row is not None]
+    ordered = sorted((step for step in steps if step.row is not None), key=_key)  # as everybody locks them
+    written = [(step.row, _columns_written(step, timings)) for step in ordered if step.row is not None]
     _names_free([row.pk for row, columns in written if "name" in columns])
     _update(PeriodicTask, "date_changed", [(row.task_columns, _without(POLICIES, columns)) for row, columns in written])
     _update(Schedule, "updated_at", [(row.policy_columns, _only(POLICIES, columns)) for row, columns in written])

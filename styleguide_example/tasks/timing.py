@@ -43,6 +43,8 @@ _PARTS = {
     "month_of_year": "a month (1-12, jan-dec)",
     "day_of_week": "a day of the week (0-6 from Sunday, sun-sat)",
 }
+#: As long as the shortest column of ``CrontabSchedule``; each minute by name would be longer, and is ``*``.
+_LONGEST_PART = 64
 _PART = re.compile(r"[0-9a-z*/,-]+", re.ASCII | re.IGNORECASE)
 
 
@@ -127,19 +129,18 @@ class Cron:
         while due < last:
             local = due.astimezone(self._zone)
             if not self._is_day(local.date()):
-                due = max(due + _MINUTE, self._first_passage(_midnight(local.date() + _DAY)))
+                due = self._next(due, self._first_passage(_midnight(local.date() + _DAY)))
             elif local.minute in self._parsed.minute:
                 return due
             else:
-                due = self._next_minute(due, local)
+                minute = min((minute for minute in self._parsed.minute if minute > local.minute), default=60)
+                due = self._next(due, due + (minute - local.minute) * _MINUTE)
         return None
 
-    def _next_minute(self, due: datetime, local: datetime) -> datetime:
-        """Return the line's next minute in this hour, or the next hour. Where the clock changes before: a minute on."""
-        minute = min((minute for minute in self._parsed.minute if minute > local.minute), default=60)
-        jumped = due + (minute - local.minute) * _MINUTE
-        is_same = jumped.astimezone(self._zone).utcoffset() == local.utcoffset()
-        return jumped if is_same else due + _MINUTE
+    def _next(self, due: datetime, later: datetime) -> datetime:
+        """Return ``later``; a minute on, where the clock changes in between."""
+        is_same = later.astimezone(self._zone).utcoffset() == due.astimezone(self._zone).utcoffset()
+        return later if is_same and later > due else due + _MINUTE
 
     def _days(self, first: date) -> Iterator[date]:
         day = first
@@ -241,7 +242,7 @@ def due_times(when: When, *, after: datetime, until: datetime) -> Iterator[datet
 
 
 def _check_part(name: str, part: str) -> None:
-    if not _PART.fullmatch(part) or not _is_readable(name, part):
+    if len(part) > _LONGEST_PART or not _PART.fullmatch(part) or not _is_readable(name, part):
         raise ValueError(
             f"{part!r} is not {_PARTS[name]}. Lists (1,15), ranges (9-17), steps (*/10) and * may stand there too."
         )

@@ -89,7 +89,8 @@ class TimingForm(forms.Form):
         number, seconds = data.get("every"), _PERIODS[data.get("period") or "minutes"]
         if number is None:
             return self._missing("every")
-        return Every(timedelta(seconds=number * seconds), anchor=data.get("start_time") or EPOCH)
+        interval = timedelta(seconds=number * seconds)
+        return self._tried("every", lambda: Every(interval, anchor=data.get("start_time") or EPOCH))
 
     def _once(self, data: dict[str, Any]) -> When | None:
         return Once(data["at"]) if data.get("at") else self._missing("at")

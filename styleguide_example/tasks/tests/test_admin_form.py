@@ -236,9 +236,11 @@ class TestPreview:
             ({"kind": "cron", "cron_line": "0 0 30 2 *"}, "never"),
             ({"kind": "once", "at": "2020-01-01T00:00"}, "It never runs"),
             (
-                {"kind": "every", "every": "100000", "period": "days", "start_time": "2199-12-31T00:00"},
-                "Every 100000 days",
+                {"kind": "every", "every": "36525", "period": "days", "start_time": "2199-12-31T00:00"},
+                "Every 36525 days",
             ),
+            ({"kind": "every", "every": "36526", "period": "days"}, "from one second to a hundred years"),
+            ({"kind": "cron", "cron_line": f"{'1,' * 40}1 * * * *"}, "is not a minute"),
             ({"kind": "nonsense"}, "Select a valid choice"),
             ({}, "This field is required"),
         ],

@@ -157,7 +157,7 @@ class TestAtOnce:
         def act(number: int) -> None:
             if number % 2:
                 for version in range(5):
-                    periodic_tasks_sync(entries=[entry_make(name, queue=f"{number} {version}") for name in names])
+                    periodic_tasks_sync(entries=[entry_make(name, in_words=f"{number} {version}") for name in names])
             else:
                 for name in names[number * 10 : number * 10 + 20]:
                     PeriodicTask.objects.filter(name=name).update(queue="mine")

@@ -110,6 +110,7 @@ class TestRunClaim:
     @pytest.mark.parametrize(
         "columns",
         [
+            {"state": RunState.SUCCESS},
             {"state": RunState.SUCCESS, "next_attempt_at": None},
             {"state": RunState.FAILURE, "next_attempt_at": None},
             {"state": RunState.MISSED, "next_attempt_at": None},

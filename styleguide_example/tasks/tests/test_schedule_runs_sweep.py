@@ -164,9 +164,10 @@ class TestBeat:
         assert len(queue) == 1
 
     def test_notices_what_is_left_behind_while_it_is_idle(self, queue: Queue) -> None:
+        row = schedule_make("By hand", Every(3600 * SECOND))
         beat = Beat().lead()
         beat.tick()
-        run = run_make(schedule_make("By hand", Every(3600 * SECOND)))
+        run = run_make(row)
         beat.scheduler._sweep_at = 0.0  # five seconds later
         beat.tick()
         assert _read(run).woken_at is not None

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
 from styleguide_example.common.tests.processes import Queue
@@ -190,6 +191,13 @@ class TestDisabled:
         beat.run_until(NOON + HOUR + 10 * SECOND)
         assert runs_of(row) == [("13:00:10", RunState.WAITING, 0)]
 
+    def test_counts_from_the_moment_at_which_it_was_enabled(self) -> None:
+        """However late beat notices."""
+        row = schedule_make("By hand", TEN, enabled=False)
+        services.schedule_enable(periodic_task=row)
+        row.refresh_from_db()
+        assert abs(row.date_changed - timezone.now()) < timedelta(seconds=30)
+
     def test_makes_up_for_nothing_though_no_beat_saw_it_disabled(self, queue: Queue) -> None:
         row = schedule_make("By hand", TEN)
         Beat().lead().scheduler.close()
@@ -247,5 +255,7 @@ class TestDisabled:
 class TestExpired:
     def test_schedule_is_never_fired_again(self, queue: Queue) -> None:
         row = schedule_make("By hand", TEN, expires=NOON + 15 * SECOND)
-        Beat().lead().run_until(NOON + HOUR)
+        beat = Beat().lead()
+        beat.run_until(NOON + HOUR)
         assert due_written(row) == [NOON + 10 * SECOND]
+        assert beat.tick() > 3600, "Beat does not wake up for it."

@@ -75,6 +75,16 @@ class TestRunOnce:
         runs = _after_a_downtime(timedelta(hours=3, minutes=20), HOURLY, grace_seconds=grace)
         assert runs == [("15:00:00", state, 2)]
 
+    def test_looks_at_how_late_it_is_with_jitter(self, queue: Queue) -> None:
+        """A run that starts up to an hour after its due time is not late before."""
+        row = schedule_make("Sweep", HOURLY, policies={"jitter_seconds": 3000, "grace_seconds": 60})
+        beat = Beat().lead()
+        fires_at = NOON + timedelta(seconds=round(beat.tick()))
+        assert fires_at > NOON + 61 * MINUTE
+        beat.scheduler.close()
+        Beat(fires_at + 45 * SECOND).lead().tick()
+        assert runs_of(row) == [("13:00:00", WAITING, 0)]
+
     def test_does_not_count_for_ever(self, queue: Queue) -> None:
         ((_, state, covers),) = _after_a_downtime(timedelta(days=400, minutes=1), HOURLY)
         assert (state, covers) == (WAITING, COUNTED_MAX)
@@ -130,6 +140,14 @@ class TestDowntime:
 
         assert due_written(row) == [NOON + number * 10 * SECOND for number in range(1, 13)]
         assert due_written(other) == [NOON + (2 + number * 7) * SECOND for number in range(17)]
+
+    def test_of_a_clock_that_was_put_forward_and_back_is_not_followed_by_silence(self, queue: Queue) -> None:
+        row = schedule_make("Sweep", MINUTELY)
+        beat = Beat().lead()
+        beat.tick(NOON + timedelta(hours=1))
+        beat.scheduler.close()
+        Beat(NOON + 5 * MINUTE).lead().run_until(NOON + 7 * MINUTE)
+        assert runs_of(row) == [("12:06:00", WAITING, 0), ("12:07:00", WAITING, 0), ("13:00:00", WAITING, 59)]
 
     def test_of_a_clock_that_was_put_forward_is_a_downtime(self, queue: Queue) -> None:
         row = schedule_make("Sweep", MINUTELY)

@@ -76,6 +76,12 @@ class TestJitter:
         assert due_written(row)[:9] == [NOON + number * 60 * SECOND for number in range(1, 10)]
         assert {covers for _, _, covers in runs_of(row)} == {0}
 
+    def test_may_be_longer_than_the_interval(self, queue: Queue) -> None:
+        rows = [schedule_make(f"Sweep {n}", TEN, policies={"jitter_seconds": 600}) for n in range(5)]
+        Beat().lead().run_until(NOON + 900 * SECOND)
+        tens = [NOON + number * 10 * SECOND for number in range(1, 31)]
+        assert [due_written(row)[:30] for row in rows] == [tens] * 5
+
     @pytest.mark.parametrize(("before", "after"), [(50, 0), (0, 50), (50, 7)])
     def test_loses_and_doubles_nothing_when_it_is_changed(self, queue: Queue, before: int, after: int) -> None:
         rows = [

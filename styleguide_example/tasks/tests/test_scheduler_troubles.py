@@ -19,6 +19,7 @@ from styleguide_example.common.tests.processes import Broker, Queue
 from styleguide_example.common.wakeups import broker_pause_end
 from styleguide_example.emails.tasks import email_send
 from styleguide_example.tasks.enums import MissedRuns, RunState
+from styleguide_example.tasks.leadership import STANDBY_SECONDS
 from styleguide_example.tasks.models import BeatLeader, Schedule, ScheduleRun
 from styleguide_example.tasks.scheduler import DATABASE_PAUSE_SECONDS
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, runs_of, schedule_make
@@ -98,6 +99,25 @@ class TestScheduleThatCannotBeFired:
             beat.tick()
         assert _errors(lines, "schedule_cannot_be_fired") == ["Unknown task"] * 2
 
+    def test_is_not_reported_again_when_the_lead_comes_back(self, queue: Queue) -> None:
+        schedule_make("Unknown task", TEN, task="gone.task")
+        with capture_logs() as lines:
+            beat = Beat().lead()
+            beat.scheduler._leadership.release()
+            beat.lead()
+        assert _errors(lines, "schedule_cannot_be_fired") == ["Unknown task"]
+
+    def test_is_reported_with_what_to_do(self, queue: Queue) -> None:
+        schedule_make("Unknown task", TEN, task="gone.task")
+        schedule_make("Not schedulable", TEN, task=email_send.name)
+        with capture_logs() as lines:
+            Beat().lead()
+        errors = {line["schedule"]: line["error"] for line in lines if line["event"] == "schedule_cannot_be_fired"}
+        assert errors == {
+            "Unknown task": "No task is called gone.task; deploy the code that has it, or delete the schedule.",
+            "Not schedulable": f"{email_send.name} may not be scheduled; declare it with schedulable=True.",
+        }
+
     def test_is_fired_when_it_was_repaired(self, queue: Queue) -> None:
         row = schedule_make("Unknown task", TEN, task="gone.task")
         beat = Beat().lead()
@@ -152,6 +172,8 @@ class TestScheduleThatWasDeleted:
         rows = PeriodicTask.objects.filter(pk=row.pk)
         rows._raw_delete(rows.db)
 
+        beat.tick(NOON + 10 * SECOND)
+        assert due_written(other) == [NOON + 10 * SECOND], "At once, not after a pause."
         beat.run_until(NOON + 20 * SECOND)
 
         assert due_written(other) == [NOON + 10 * SECOND, NOON + 20 * SECOND]
@@ -213,8 +235,9 @@ class TestBrokerAway:
         with broker.down():
             beat.tick(NOON + 10 * SECOND)
             assert not beat.is_leading()
-            assert beat.tick() > 0
-            assert not beat.is_leading(), "It stands back for a moment."
+            with capture_logs() as lines:
+                assert beat.tick() == STANDBY_SECONDS
+            assert lines == [], "It stands back, and does not even ask."
             assert runs_of(row) == [("12:00:10", RunState.WAITING, 0)]
             assert row.runs.get().woken_at is None
         broker_pause_end()

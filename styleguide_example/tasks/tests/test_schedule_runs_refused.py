@@ -1,0 +1,58 @@
+"""Runs that must not become a message, and messages that the broker does not take."""
+
+from datetime import timedelta
+
+import pytest
+from django_celery_beat.models import PeriodicTask
+
+from styleguide_example.common.tests.processes import Queue
+from styleguide_example.tasks.enums import RunState
+from styleguide_example.tasks.models import ScheduleRun
+from styleguide_example.tasks.runs import runs_sweep
+from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, schedule_make
+from styleguide_example.tasks.timing import Every
+
+pytestmark = [pytest.mark.django_db, pytest.mark.processes]
+
+TEN = Every(timedelta(seconds=10))
+
+
+class TestRunThatIsRefused:
+    @pytest.mark.parametrize(
+        ("columns", "error"),
+        [
+            ({"headers": '{"task": "styleguide_example.emails.tasks.email_send"}'}, "Headers of Celery's own"),
+            ({"headers": '{"id": "x"}'}, "Headers of Celery's own"),
+            ({"headers": "[1]"}, "TypeError"),
+            ({"kwargs": "[" * 20_000}, "RecursionError"),
+            ({"kwargs": "{"}, "JSONDecodeError"),
+            ({"kwargs": '{"nobody": "asked"}'}, "unexpected keyword argument"),
+            ({"queue": "nobody-listens"}, "No queue is called 'nobody-listens'"),
+        ],
+    )
+    def test_ends_in_failure_and_holds_back_no_other(self, queue: Queue, columns: dict[str, str], error: str) -> None:
+        bad, good = schedule_make("Bad", TEN), schedule_make("Good", TEN)
+        PeriodicTask.objects.filter(pk=bad.pk).update(**columns)
+        beat = Beat().lead()
+        beat.tick(NOON + 10 * SECOND)
+
+        refused = ScheduleRun.objects.get(periodic_task=bad)
+        assert refused.state == RunState.FAILURE
+        assert error in refused.error
+        assert ScheduleRun.objects.get(periodic_task=good).woken_at is not None
+        assert len(queue) == 1
+        assert beat.is_leading()
+
+
+class TestQueueThatNobodyEmpties:
+    def test_gets_no_more_messages_than_the_sweep_may_add(self, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("styleguide_example.tasks.runs.SWEEP_LIMIT", 3)
+        for number in range(5):
+            schedule_make(f"Schedule {number}", TEN)
+        Beat().lead().tick(NOON + 10 * SECOND)
+        assert len(queue) == 5
+
+        ScheduleRun.objects.update(woken_at=None)
+        runs_sweep()
+
+        assert len(queue) == 5
