@@ -124,9 +124,9 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
         return True
 
     def messages_waiting(self, *, queue: str | None = None) -> int | None:
-        """Return how many messages, of any task, wait in the queue; None when the broker is away, or refuses to tell.
+        """Return how many messages, of any task, wait in the queue; None when the broker is away.
 
-        Without a name it is the default queue.
+        Without a name it is the default queue. Of one that the broker refuses to tell of, it is 0.
         """
         away, refusing = self._broker_errors()
         try:
@@ -134,8 +134,10 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
                 known = self.app.amqp.queues[queue or self.app.conf.task_default_queue]
                 bound: Any = known(connection.default_channel)
                 return int(bound.queue_declare().message_count)
-        except (*away, *refusing):
+        except away:
             return None
+        except refusing as error:
+            return None if getattr(error, "code", None) == ACCESS_REFUSED else 0
 
     def _broker_errors(self) -> tuple[tuple[type[BaseException], ...], tuple[type[BaseException], ...]]:
         """Return the errors of a broker that is away, and those of one that refuses what it is asked.

@@ -20,6 +20,18 @@ class Priority(IntEnum):
     LOW = 7
     LOWEST = 9
 
+    @classmethod
+    def check(cls, number: int) -> None:
+        """Check that every broker can be told this number.
+
+        Raises:
+            ValueError: when it is not one of the ten.
+        """
+        if not cls.RESERVED <= number <= cls.LOWEST:
+            raise ValueError(
+                f"A priority is a number from 0 (first) to {HIGHEST_BROKER_PRIORITY} (last), not {number}."
+            )
+
 
 def broker_priority(priority: int, *, broker_url: str) -> int:
     """Return the number that means ``priority`` to this broker.

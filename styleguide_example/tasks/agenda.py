@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
@@ -15,6 +16,15 @@ logger = structlog.get_logger(__name__)
 
 #: Where more schedules changed than these, all are asked for rather than these named.
 NAMED_MAX = 500
+
+
+@dataclass(frozen=True)
+class News:
+    """What was read: all rows, the keys of those that changed, and what they say where that can be fired."""
+
+    raw: dict[int, RawRow]
+    changed: list[int]
+    parsed: dict[int, Snapshot]
 
 
 class Agenda:
@@ -38,20 +48,23 @@ class Agenda:
         """Whether nothing was read yet."""
         return not self._was_read
 
-    def read(self, *, now: datetime) -> None:
-        """Read all schedules, and think again about those that changed. Two queries, and one that notes new timings."""
+    def read(self) -> "News":
+        """Read all schedules, and parse those that changed. One query. Nothing changes until :meth:`take`."""
         raw = raw_rows_read()
         changed = list(raw_rows_changed(self._raw, raw))
-        for key in [*changed, *(self._raw.keys() - raw.keys())]:
+        parsed = {key: snapshot for key in changed if (snapshot := self._parse(raw[key])) is not None}
+        return News(raw, changed, parsed)
+
+    def take(self, news: "News", decided: Mapping[int, datetime]) -> None:
+        """Plan by what was read, and by until when each is decided (:func:`decided_read`)."""
+        for key in [*news.changed, *(self._raw.keys() - news.raw.keys())]:
             self._snapshots.pop(key, None)
             self._planned.pop(key, None)
-        parsed = {key: snapshot for key in changed if (snapshot := self._parse(raw[key])) is not None}
-        decided = _decided_until(parsed, now)
         self._decided |= decided
         for key in decided:
-            self._snapshots[key] = parsed[key]
+            self._snapshots[key] = news.parsed[key]
             self._plan_or_complain(key)
-        self._raw, self._was_read = raw, True  # last: after an error everything is read again
+        self._raw, self._was_read = news.raw, True
 
     def is_due(self, now: datetime) -> bool:
         """Return whether something is due."""
@@ -122,8 +135,11 @@ class Agenda:
         return list(keys)
 
 
-def _decided_until(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, datetime]:
-    """Return until when each is decided. With a new timing, or enabled again, it begins when that was saved."""
+def decided_read(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, datetime]:
+    """Return until when each is decided. With a new timing, or enabled again, it begins when that was saved.
+
+    Two queries, and two more that note what is new; call it in a transaction that holds the lease.
+    """
     schedules = Schedule.objects.all() if len(snapshots) > NAMED_MAX else Schedule.objects.filter(pk__in=snapshots)
     known = {key: (until, timing) for key, until, timing in schedules.values_list("pk", "decided_until", "decided_for")}
     decided = {

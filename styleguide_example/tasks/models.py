@@ -23,6 +23,9 @@ class TimetableEntry(BaseModel):
     name = models.CharField(
         max_length=200, unique=True, help_text="The name in code. An admin may call the schedule otherwise."
     )
+    formerly = models.JSONField(
+        default=list, editable=False, help_text="Names in code that it had before: a deploy may be rolled back."
+    )
     applied = models.JSONField()
 
     class Meta:
@@ -54,6 +57,9 @@ class Schedule(BaseModel):
     disabled_until = models.DateTimeField(
         null=True, blank=True, help_text="Beat enables the schedule again at this time."
     )
+    # -- the sync's own, of an entry that left the timetable with an admin's edits: by them it is found again --
+    left_as = models.CharField(max_length=200, blank=True, editable=False)
+    left_applied = models.JSONField(null=True, editable=False)
     # -- beat's own --
     decided_until = models.DateTimeField(
         null=True, editable=False, help_text="Every due time up to here was fired, skipped or missed."

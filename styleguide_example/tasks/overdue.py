@@ -46,11 +46,12 @@ def _unstarted() -> QuerySet[Schedule]:
     later = ScheduleRun.objects.filter(
         periodic_task=OuterRef("periodic_task"), due_at__gte=OuterRef("due_at"), started_at__isnull=False
     )
+    long_ago = Now() - timedelta(seconds=OVERDUE_SECONDS)
     late = ScheduleRun.objects.filter(
         ~Exists(later),
-        Q(state=RunState.WAITING) | Q(state=RunState.EXPIRED),
+        # From when it was written: with jitter, or after an outage, that is long after its due time.
+        Q(state=RunState.WAITING, next_attempt_at__lte=long_ago) | Q(state=RunState.EXPIRED, finished_at__lte=long_ago),
         periodic_task=OuterRef("pk"),
-        due_at__lte=Now() - timedelta(seconds=OVERDUE_SECONDS),
         due_at__gt=Now() - _LOOK_BACK,
     )
     return Schedule.objects.filter(Exists(late), periodic_task__enabled=True).order_by(F("pk"))

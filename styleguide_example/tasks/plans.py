@@ -23,7 +23,7 @@ from styleguide_example.tasks.merge import (
 )
 from styleguide_example.tasks.schedules import BY_DEFAULT, UNSAID, Row, entry_says
 
-#: Why the sync disabled a schedule. By it, an entry that comes back (a deploy was rolled back) finds its own again.
+#: Why the sync disabled a schedule. While it says so, an entry that comes back (a rollback) finds its own again.
 LEFT = "Left the timetable."
 
 
@@ -63,12 +63,12 @@ def steps_plan(order: Order, rows: Sequence[Row]) -> list[Step]:
         TimetableError: for a name that is claimed twice, or one of ``order.names`` that no entry has.
     """
     _entries_check(order.entries)
-    owned = {row.entry_name: row for row in rows if row.entry_name is not None}
+    homes = _homes(order.entries, rows)
     others = {row.name: row for row in rows if row.entry_name is None}
     chosen = _entries_chosen(order)
     if not order.adopt:
-        _others_check([entry for entry in chosen if not _row_owned(entry, owned)], others)
-    steps = [_step(entry, _row_owned(entry, owned), others.get(entry.name), order) for entry in chosen]
+        _others_check([entry for entry in chosen if not _home(entry, homes)], others)
+    steps = [_step(entry, _home(entry, homes), others.get(entry.name), order) for entry in chosen]
     if order.names is None:
         steps += _steps_out(steps, rows, everything=order.everything)
     _names_check(steps, rows)
@@ -113,12 +113,25 @@ def _entries_chosen(order: Order) -> Sequence[Entry]:
 # -- whose is which row --
 
 
-def _row_owned(entry: Entry, owned: Mapping[str, Row]) -> Row | None:
-    return next((owned[name] for name in (entry.name, *entry.formerly) if name in owned), None)
+def _homes(entries: Sequence[Entry], rows: Sequence[Row]) -> dict[str, Row]:
+    """Return the rows that are code's, by the names in code under which they are found.
+
+    Those are the entry's name now; the names that it had before, where its name now is nobody's any more (a rename was
+    rolled back); and the name of an entry that had left.
+    """
+    claimed = {name for entry in entries for name in (entry.name, *entry.formerly)}
+    owned = {row.entry_name: row for row in rows if row.entry_name is not None}
+    renamed = {former: row for name, row in owned.items() if name not in claimed for former in row.former_names}
+    left = {row.left_as: row for row in rows if _has_left(row)}
+    return {**left, **renamed, **owned}
+
+
+def _home(entry: Entry, homes: Mapping[str, Row]) -> Row | None:
+    return next((homes[name] for name in (entry.name, *entry.formerly) if name in homes), None)
 
 
 def _others_check(homeless: Sequence[Entry], others: Mapping[str, Row]) -> None:
-    taken = sorted(entry.name for entry in homeless if entry.name in others and not _is_back(others[entry.name]))
+    taken = sorted(entry.name for entry in homeless if entry.name in others)
     if taken:
         raise TimetableError(
             f"Schedules of the same name exist that the timetable did not write: {', '.join(taken)}. "
@@ -126,24 +139,25 @@ def _others_check(homeless: Sequence[Entry], others: Mapping[str, Row]) -> None:
         )
 
 
-def _is_back(row: Row) -> bool:
-    return not row.says["enabled"] and bool(row.says["disabled_reason"].startswith(LEFT))
+def _has_left(row: Row) -> bool:
+    """Whether it left the timetable, and no admin has made it theirs since."""
+    is_untouched = not row.says["enabled"] and row.says["disabled_reason"].startswith(LEFT)
+    return row.entry_name is None and bool(row.left_as) and is_untouched
 
 
-def _step(entry: Entry, owned: Row | None, other: Row | None, order: Order) -> Step:
+def _step(entry: Entry, home: Row | None, other: Row | None, order: Order) -> Step:
     said = entry_says(entry)
-    if owned is not None:
-        note = "" if owned.entry_name == entry.name else f"formerly {owned.entry_name!r}"
-        remembers = owned.stored != said
-        line = _line(entry, owned, owned.applied, said, order, note=note, remembers=remembers)
-        return Step(line, entry, owned)
-    if other is None:
+    if home is None and other is None:
         return Step(line_created(entry.name, said, defaults=BY_DEFAULT), entry)
-    if _is_back(other) and not order.adopt:
-        line = _line(entry, other, _applied_before_it_left(said, other), said, order, note="is back in the timetable")
-    else:  # nothing was applied: what the database says is nobody's edit, so that code wins
-        line = _line(entry, other, other.says, said, order, note="taken over from an admin")
-    return Step(line, entry, other)
+    if home is None and other is not None:  # nothing was applied: nothing is an admin's edit, so that code wins
+        return Step(_line(entry, other, other.says, said, order, note="taken over from an admin"), entry, other)
+    assert home is not None  # noqa: S101  for the type checker
+    if home.entry_name is None:
+        line = _line(entry, home, _applied_before_it_left(home), said, order, note="is back in the timetable")
+        return Step(line, entry, home)
+    note = "" if home.entry_name == entry.name else f"formerly {home.entry_name!r}"
+    line = _line(entry, home, home.applied, said, order, note=note, remembers=home.stored != said)
+    return Step(line, entry, home)
 
 
 def _line(
@@ -174,12 +188,11 @@ def _misfit(entry: Entry, fields: Sequence[FieldMerge]) -> list[str]:
     return []
 
 
-def _applied_before_it_left(said: Says, row: Row) -> Says:
-    """Nothing tells any more which fields an admin edited: all that differ are kept. That it is disabled is our own."""
-    applied = {**said, **UNSAID}
-    if row.says["disabled_reason"] == LEFT:
-        applied.update(enabled=False, disabled_reason=LEFT)
-    return applied
+def _applied_before_it_left(row: Row) -> Says:
+    """What code said of it then. That it is disabled is our own, unless an admin had disabled it before."""
+    if row.says["disabled_reason"] != LEFT:
+        return row.applied
+    return {**row.applied, "enabled": False, "disabled_reason": LEFT}
 
 
 # -- what leaves --

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,10 +13,10 @@ from celery import current_app
 from django.db.models import Case, DateTimeField, Exists, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
-from kombu.exceptions import EncodeError
 
 from styleguide_example.common.leases import UNCLAIMED, leases_expired, rows_to_wake, rows_woken
 from styleguide_example.common.wakeups import broker_pause_is_on
+from styleguide_example.core.enums import Priority
 from styleguide_example.tasks.entries import queue_check, queue_names
 from styleguide_example.tasks.enums import OPEN_STATES, Overlap, RunState, RunTrigger
 from styleguide_example.tasks.models import Schedule, ScheduleRun
@@ -56,25 +57,23 @@ class Published:
 def runs_write(due: Sequence[Due], *, now: datetime) -> list[Published]:
     """Write a row for each due time, and note that everything up to ``now`` is decided. Publishes nothing.
 
-    Call it in a transaction, and publish what it returns after the commit. Three statements, and one more each where
-    there are several, one does not overlap, or one runs only once.
+    Call it in a transaction that holds the lease, and publish what it returns after the commit. Three statements, and
+    one more each where there are several, where one does not overlap, and where a one-off was missed.
 
     Raises:
         django.db.IntegrityError: when one of the due times has its row already, or a schedule was deleted. Nothing is
             written then; try again with what :func:`due_unwritten` returns.
     """
     rows = {snapshot.row.pk: snapshot.row for snapshot, _ in due}
-    alone = [snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP]
-    if alone or len(rows) > 1:
+    if len(rows) > 1:
         _lock(rows)
-    going = _going(alone)
+    going = _going([snapshot.row.pk for snapshot, _ in due if snapshot.overlap is Overlap.SKIP])
     runs = [run for snapshot, decisions in due for run in _runs(snapshot, decisions, going=going, now=now)]
     ScheduleRun.objects.bulk_create(runs)
     waiting = [run for run in runs if run.state == RunState.WAITING]
-    fired = PeriodicTask.objects.filter(pk__in={run.periodic_task_id for run in waiting})
-    fired.update(last_run_at=now, total_run_count=F("total_run_count") + 1)
+    _count(Counter(run.periodic_task_id for run in waiting), now)
     Schedule.objects.filter(pk__in=rows).update(decided_until=_decided_until([snapshot for snapshot, _ in due], now))
-    _end_one_offs([row for row in rows.values() if row.one_off])
+    _end_one_offs(rows.keys() - {run.periodic_task_id for run in waiting}, rows)
     return [Published(run.pk, rows[run.periodic_task_id]) for run in waiting]
 
 
@@ -100,7 +99,7 @@ def runs_publish(published: Iterable[Published]) -> bool:
     for run in published:
         try:
             took = _publish(run)
-        except (TypeError, ValueError, EncodeError, RecursionError) as error:
+        except Exception as error:  # noqa: BLE001  whatever one row cannot be made into must not keep the others back
             _refuse(run, error)
             continue
         # One that the broker refuses, while it takes others, is tried again in a minute like one that was sent.
@@ -210,16 +209,26 @@ def _decided_until(snapshots: Sequence[Snapshot], now: datetime) -> Any:
 
 
 def _lock(keys: Collection[int]) -> None:
-    """Lock schedules in the order in which a sync does, so that the two cannot lock each other out.
-
-    What goes on of them is then asked once nobody else writes it: a person may ask for a run at the same moment.
-    """
+    """Lock schedules in the order in which a sync does, so that the two cannot lock each other out."""
     list(PeriodicTask.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
-def _end_one_offs(rows: Sequence[PeriodicTask]) -> None:
-    if rows:
-        PeriodicTask.objects.filter(pk__in=[row.pk for row in rows]).update(enabled=False)
+def _count(fired: Mapping[int, int], now: datetime) -> None:
+    """Note that these ran, and how many due times of each; one that runs only once has run."""
+    often = [When(pk=key, then=Value(times)) for key, times in fired.items() if times > 1]
+    times: Any = Case(*often, default=Value(1)) if often else 1
+    PeriodicTask.objects.filter(pk__in=fired).update(
+        last_run_at=now,
+        total_run_count=F("total_run_count") + times,
+        enabled=Case(When(one_off=True, then=Value(False)), default=F("enabled")),  # noqa: FBT003
+    )
+
+
+def _end_one_offs(missed: Iterable[int], rows: Mapping[int, PeriodicTask]) -> None:
+    """Disable those of which the one due time was not fired; it does not come again."""
+    ended = [key for key in missed if rows[key].one_off]
+    if ended:
+        PeriodicTask.objects.filter(pk__in=ended).update(enabled=False)
 
 
 def _publish(run: Published) -> bool:
@@ -227,6 +236,8 @@ def _publish(run: Published) -> bool:
     if task is None or not getattr(task, "schedulable", False):
         raise ValueError(f"No task called {run.row.task} may be scheduled.")
     queue_check(run.row.queue)
+    if run.row.priority is not None:
+        Priority.check(run.row.priority)
     headers = json.loads(run.row.headers or "{}")
     if reserved := _RESERVED_HEADERS.intersection(headers):
         raise ValueError(f"Headers of Celery's own cannot be set: {', '.join(sorted(reserved))}.")

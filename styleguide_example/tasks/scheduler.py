@@ -21,7 +21,7 @@ from django_celery_beat.models import PeriodicTasks
 from django_celery_beat.schedulers import DatabaseScheduler
 
 from styleguide_example.tasks import overdue, runs
-from styleguide_example.tasks.agenda import Agenda
+from styleguide_example.tasks.agenda import Agenda, decided_read
 from styleguide_example.tasks.clock import DatabaseClock
 from styleguide_example.tasks.leadership import STANDBY_SECONDS, Leadership
 from styleguide_example.tasks.snapshot import Snapshot
@@ -123,27 +123,32 @@ class LeasedScheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no typ
 
     def _look(self) -> bool:
         """Find out what happened, and see to it. Returns False when another beat leads."""
-        with transaction.atomic():
-            if not self._leadership.keep():
-                self._leadership.lose()
-                return False
-            self._read()
+        if not self._leadership.keep() or not self._read():
+            self._leadership.lose()
+            return False
         if time.monotonic() >= self._sweep_at:
             self._sweep_at = time.monotonic() + SWEEP_SECONDS
             self._publish(runs.runs_sweep)
         return True
 
-    def _read(self) -> None:
-        seen = PeriodicTasks.last_change()
+    def _read(self) -> bool:
+        """Read the schedules, if it is time. Returns False when the lease was lost meanwhile."""
+        seen = PeriodicTasks.last_change()  # before the rows: what changes in between is noticed at the next tick
         is_time = time.monotonic() >= self._reread_at
         if seen == self._seen and not is_time and not self._agenda.is_empty:
-            return
+            return True
         self._database_clock.read()
-        self._agenda.read(now=self._now())
+        news = self._agenda.read()
+        with transaction.atomic():
+            if not self._leadership.keep():
+                return False
+            decided = decided_read(news.parsed, self._now())
+        self._agenda.take(news, decided)
         self._seen = seen
         if is_time:
             self._reread_at = time.monotonic() + REREAD_SECONDS
             overdue.overdue_log(expected=[entry.name for entry in TIMETABLE])
+        return True
 
     def _fire(self, now: datetime) -> bool:
         """Fire what is due. Returns False when nothing was written, because something happened."""

@@ -57,7 +57,10 @@ _RELATED = (
     *(f"crontab__{name}" for name in Cron.NAMES),
     *("interval__every", "interval__period", "clocked__clocked_time", "solar__event"),
 )
-_OWNERSHIP = ("timetable_entry__id", "timetable_entry__name", "timetable_entry__applied")
+_OWNERSHIP = (
+    *("timetable_entry__id", "timetable_entry__name", "timetable_entry__formerly", "timetable_entry__applied"),
+    *("policies__left_as", "policies__left_applied"),
+)
 _POLICY_LOOKUPS = {name: f"policies__{name}" for name in POLICIES}
 _json_encode = json.JSONEncoder(sort_keys=True).encode
 _READ = (
@@ -90,6 +93,16 @@ class Row:
         return name
 
     @property
+    def former_names(self) -> list[str]:
+        """The names in code that its entry had before."""
+        return self.values["timetable_entry__formerly"] or []
+
+    @property
+    def left_as(self) -> str:
+        """The name in code of the entry that it was until that left; empty for every other one."""
+        return self.values["policies__left_as"] or ""
+
+    @property
     def task_columns(self) -> dict[str, Any]:
         """The columns of the ``PeriodicTask`` that the sync may write, as they are."""
         return {name: self.values[name] for name in (*_COLUMNS, *TIMING)}
@@ -104,7 +117,8 @@ class Row:
     @property
     def stored(self) -> Says:
         """What code said when it was last applied, as it is stored."""
-        applied: Says = self.values["timetable_entry__applied"]
+        is_owned = self.entry_name is not None
+        applied: Says = self.values["timetable_entry__applied" if is_owned else "policies__left_applied"]
         return applied
 
     @property

@@ -12,7 +12,7 @@ from styleguide_example.tasks import runs
 from styleguide_example.tasks.edits import schedule_save
 from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.exceptions import ScheduleNotRunError
-from styleguide_example.tasks.models import Schedule, ScheduleRun
+from styleguide_example.tasks.models import BeatLeader, Schedule, ScheduleRun
 from styleguide_example.tasks.sync import periodic_tasks_plan, periodic_tasks_rebuild, periodic_tasks_sync
 
 __all__ = [
@@ -37,7 +37,8 @@ def schedule_run_now(*, periodic_task: PeriodicTask, requested_by: Any = None) -
         ScheduleNotRunError: when no task of that name may be scheduled, or when the schedule does not
             overlap and its last run has not ended.
     """
-    # Locked, so that neither two clicks at once nor beat beside them find that nothing runs.
+    # Neither two clicks at once nor beat beside them may find that nothing runs: beat fires with its own row locked.
+    list(BeatLeader.objects.select_for_update().order_by("pk"))
     row = PeriodicTask.objects.select_for_update(no_key=True).filter(pk=periodic_task.pk).first()
     if row is None:
         raise ScheduleNotRunError(f"{periodic_task.name!r} was not run: it was deleted meanwhile.")

@@ -128,6 +128,7 @@ def _apply(steps: Sequence[Step]) -> None:
     timings = timings_save(step.entry.when for step in steps if step.entry is not None and _is_timing_written(step))
     _delete(by_action[SyncAction.DELETED])
     _release(by_action[SyncAction.DISABLED])
+    _come_back(steps)
     _change(by_action[SyncAction.CHANGED] + by_action[SyncAction.DISABLED], timings)
     created = _create(by_action[SyncAction.CREATED], timings)
     _remember([step for step in steps if step.line.is_remembered], created)
@@ -151,6 +152,26 @@ def _release(steps: Sequence[Step]) -> None:
     keys = _keys(steps)
     if keys:
         _raw_delete(TimetableEntry, periodic_task__in=keys)
+        _left_write({step.row.pk: (step.row.entry_name, step.row.stored) for step in steps if step.row is not None})
+
+
+def _come_back(steps: Sequence[Step]) -> None:
+    back = [step.row.pk for step in steps if step.entry is not None and step.row is not None and step.row.left_as]
+    if back:
+        _left_write(dict.fromkeys(back, ("", None)))
+
+
+def _left_write(left: Mapping[int, tuple[str | None, Any]]) -> None:
+    """Remember as what, and after what, each has left."""
+    Schedule.objects.bulk_create(
+        [
+            Schedule(periodic_task_id=key, left_as=name or "", left_applied=said)
+            for key, (name, said) in sorted(left.items())
+        ],
+        update_conflicts=True,
+        unique_fields=["periodic_task"],
+        update_fields=["left_as", "left_applied"],
+    )
 
 
 def _key(step: Step) -> int:
@@ -233,6 +254,7 @@ def _remember(steps: Sequence[Step], created: Mapping[str, int]) -> None:
                 TimetableEntry(
                     periodic_task_id=step.row.pk if step.row is not None else created[step.entry.name],
                     name=step.entry.name,
+                    formerly=_former_names(step),
                     applied=entry_says(step.entry),
                 )
                 for step in steps
@@ -240,8 +262,15 @@ def _remember(steps: Sequence[Step], created: Mapping[str, int]) -> None:
             ],
             update_conflicts=True,
             unique_fields=["periodic_task"],
-            update_fields=["name", "applied", "updated_at"],
+            update_fields=["name", "formerly", "applied", "updated_at"],
         )
+
+
+def _former_names(step: Step) -> list[str]:
+    if step.row is None or step.entry is None:
+        return []
+    names = [*step.row.former_names, step.row.entry_name or step.row.left_as]
+    return [name for name in dict.fromkeys(names) if name and name != step.entry.name]
 
 
 def _only(names: Collection[str], columns: Columns) -> dict[str, Any]:

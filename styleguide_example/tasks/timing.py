@@ -129,7 +129,11 @@ class Cron:
         while due < last:
             local = due.astimezone(self._zone)
             if not self._is_day(local.date()):
-                due = self._next(due, self._first_passage(_midnight(local.date() + _DAY)))
+                day = next(self._days(local.date() + _DAY), None)
+                if day is None:
+                    return None
+                # The clock may be put back from this day into the one before: only then is it near.
+                due = self._next(due, due + _DAY, to=self._first_passage(_midnight(day)))
             elif local.minute in self._parsed.minute:
                 return due
             else:
@@ -137,10 +141,11 @@ class Cron:
                 due = self._next(due, due + (minute - local.minute) * _MINUTE)
         return None
 
-    def _next(self, due: datetime, later: datetime) -> datetime:
-        """Return ``later``; a minute on, where the clock changes in between."""
+    def _next(self, due: datetime, later: datetime, *, to: datetime | None = None) -> datetime:
+        """Return ``to`` or ``later``; a minute on, where the clock changes until ``later``."""
         is_same = later.astimezone(self._zone).utcoffset() == due.astimezone(self._zone).utcoffset()
-        return later if is_same and later > due else due + _MINUTE
+        target = to or later
+        return target if is_same and target > due else due + _MINUTE
 
     def _days(self, first: date) -> Iterator[date]:
         day = first

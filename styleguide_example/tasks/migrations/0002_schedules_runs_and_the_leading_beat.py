@@ -49,6 +49,8 @@ class Migration(migrations.Migration):
                 ('grace_seconds', models.PositiveIntegerField(blank=True, help_text='A missed run is made up for within so many seconds. Empty: however late.', null=True)),
                 ('disabled_reason', models.CharField(blank=True, max_length=200)),
                 ('disabled_until', models.DateTimeField(blank=True, help_text='Beat enables the schedule again at this time.', null=True)),
+                ('left_as', models.CharField(blank=True, editable=False, max_length=200)),
+                ('left_applied', models.JSONField(editable=False, null=True)),
                 ('decided_until', models.DateTimeField(editable=False, help_text='Every due time up to here was fired, skipped or missed.', null=True)),
                 ('decided_for', models.TextField(blank=True, editable=False, help_text='The timing that this holds for; empty while the schedule is disabled.')),
                 ('overdue_logged_at', models.DateTimeField(editable=False, null=True)),
@@ -65,6 +67,11 @@ class Migration(migrations.Migration):
             model_name='timetableentry',
             name='name',
             field=models.CharField(help_text='The name in code. An admin may call the schedule otherwise.', max_length=200, null=True),
+        ),
+        migrations.AddField(
+            model_name='timetableentry',
+            name='formerly',
+            field=models.JSONField(default=list, editable=False, help_text='Names in code that it had before: a deploy may be rolled back.'),
         ),
         # Until now the name in code was the name of the row.
         migrations.RunPython(names_copy, migrations.RunPython.noop),

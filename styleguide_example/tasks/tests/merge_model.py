@@ -21,6 +21,10 @@ class ModelRow:
     owner: str | None = None
     applied: dict[str, Any] | None = None
     history: int = 0
+    #: The name in code, once it left with edits.
+    left_as: str | None = None
+    #: Names in code that it had before.
+    formerly: tuple[str, ...] = ()
 
 
 Code = dict[str, dict[str, Any]]
@@ -32,12 +36,13 @@ def deployed(rows: list[ModelRow], code: Code, *, code_wins: bool, adopt: bool, 
     kept = []
     for name, said in code.items():
         code_says = {"name": name, "disabled_reason": "", **said}
-        row = _owned(rows, name) or _claimed(rows, name, code_says, adopt=adopt)
+        row = _owned(rows, name, code) or _back(rows, name) or _claimed(rows, name, adopt=adopt)
         if row is None:
             row = ModelRow(dict(code_says))
             rows.append(row)
         _merge(row, code_says, code_wins=code_wins, reset=reset)
-        row.owner, row.applied = name, code_says
+        row.formerly = tuple({*row.formerly, row.owner or row.left_as or name} - {name})
+        row.owner, row.applied, row.left_as = name, code_says, None
         kept.append(row)
     for row in [row for row in rows if row.owner is not None and row not in kept]:
         _leave(row, rows)
@@ -46,23 +51,34 @@ def deployed(rows: list[ModelRow], code: Code, *, code_wins: bool, adopt: bool, 
     return rows
 
 
-def _owned(rows: list[ModelRow], name: str) -> ModelRow | None:
+def _owned(rows: list[ModelRow], name: str, code: Code) -> ModelRow | None:
+    """That of the name, of a former name, or one whose rename was taken back."""
     by_owner = {row.owner: row for row in rows if row.owner is not None}
-    return by_owner.get(name) or by_owner.get(FORMERLY.get(name, ""))
+    claimed = {*code, *(FORMERLY.get(one) for one in code)}
+    renamed = [row for row in rows if name in row.formerly and row.owner is not None and row.owner not in claimed]
+    found = by_owner.get(name) or next(iter(renamed), None)
+    return found or by_owner.get(FORMERLY.get(name, ""))
 
 
-def _claimed(rows: list[ModelRow], name: str, code_says: dict[str, Any], *, adopt: bool) -> ModelRow | None:
-    """The row of that name that code does not own: taken over when told, or when it is code's own that had left."""
+def _back(rows: list[ModelRow], name: str) -> ModelRow | None:
+    """Code's own that had left, and that no admin has made theirs."""
+    for one in (name, FORMERLY.get(name)):
+        for row in rows:
+            reason = row.says["disabled_reason"]
+            if row.left_as == one is not None and not row.says["enabled"] and reason.startswith(LEFT):
+                if reason == LEFT:
+                    row.applied = {**(row.applied or {}), "enabled": False, "disabled_reason": LEFT}
+                return row
+    return None
+
+
+def _claimed(rows: list[ModelRow], name: str, *, adopt: bool) -> ModelRow | None:
+    """The row of that name that code does not own: taken over when told."""
     row = next((row for row in rows if row.owner is None and row.says["name"] == name), None)
-    if row is None:
-        return None
-    reason = row.says["disabled_reason"]
-    if adopt:
-        row.applied = row.says
-    elif row.says["enabled"] or not reason.startswith(LEFT):
+    if row is not None and not adopt:
         raise RefusedError
-    else:
-        row.applied = {**code_says, "enabled": False, "disabled_reason": reason} if reason == LEFT else code_says
+    if row is not None:
+        row.applied = row.says
     return row
 
 
@@ -86,4 +102,4 @@ def _leave(row: ModelRow, rows: list[ModelRow]) -> None:
     elif not reason.startswith(LEFT):
         row.says["disabled_reason"] = f"{LEFT} Disabled before: {reason or 'no reason given'}"
     row.says["enabled"] = False
-    row.owner = row.applied = None
+    row.owner, row.left_as = None, row.owner

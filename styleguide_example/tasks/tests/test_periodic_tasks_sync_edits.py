@@ -10,7 +10,12 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from styleguide_example.tasks.enums import OnConflict, SyncAction
 from styleguide_example.tasks.models import Schedule, TimetableEntry
 from styleguide_example.tasks.schedules import entry_says
-from styleguide_example.tasks.services import periodic_tasks_plan, periodic_tasks_sync, schedule_disable
+from styleguide_example.tasks.services import (
+    periodic_tasks_plan,
+    periodic_tasks_sync,
+    schedule_disable,
+    schedule_enable,
+)
 from styleguide_example.tasks.tests.factories import anything, entry_make, rows_read
 from styleguide_example.tasks.timing import Cron, Every
 
@@ -272,3 +277,44 @@ class TestEntryThatLeft:
             False,
             "Left the timetable. Disabled before: too loud",
         )
+
+
+class TestRollback:
+    def test_of_a_rename_keeps_the_schedule_and_what_an_admin_did_to_it(self) -> None:
+        before, after = entry_make("Old"), entry_make("New", formerly=("Old",))
+        periodic_tasks_sync(entries=[before])
+        pk = PeriodicTask.objects.get().pk
+        schedule_disable(periodic_task=PeriodicTask.objects.get(), reason="dangerous")
+
+        for entries in ([after], [before], [after], [before]):
+            periodic_tasks_sync(entries=entries)
+            row = PeriodicTask.objects.get()
+            assert (row.pk, row.name, row.enabled) == (pk, entries[0].name, False)
+            assert row.policies.disabled_reason == "dangerous"
+
+    def test_of_a_removal_takes_what_the_code_changed_in_fields_that_nobody_edited(self) -> None:
+        periodic_tasks_sync(entries=[entry_make(in_words="Early")])
+        PeriodicTask.objects.update(priority=9)
+        periodic_tasks_sync(entries=[])
+
+        periodic_tasks_sync(entries=[entry_make(in_words="Late")])
+
+        row = PeriodicTask.objects.get()
+        assert (row.description, row.priority, row.enabled) == ("Late.", 9, True)
+
+    def test_of_a_removal_finds_what_an_admin_had_renamed(self) -> None:
+        periodic_tasks_sync(entries=[entry_make("Sweep")])
+        PeriodicTask.objects.update(name="Mine")
+        for entries in ([], [entry_make("Sweep")], [], [entry_make("Sweep")]):
+            periodic_tasks_sync(entries=entries)
+        assert PeriodicTask.objects.values_list("name", "enabled").get() == ("Mine", True)
+
+    def test_of_a_removal_leaves_alone_what_an_admin_took_over(self) -> None:
+        periodic_tasks_sync(entries=[entry_make("Sweep")])
+        PeriodicTask.objects.update(name="Mine")
+        periodic_tasks_sync(entries=[])
+        schedule_enable(periodic_task=PeriodicTask.objects.get())
+
+        periodic_tasks_sync(entries=[entry_make("Sweep")])
+
+        assert set(PeriodicTask.objects.values_list("name", flat=True)) == {"Mine", "Sweep"}

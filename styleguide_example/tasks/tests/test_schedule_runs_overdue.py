@@ -1,7 +1,7 @@
 """What should run and does not is said once, not every minute."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -34,8 +34,13 @@ def _nothing_was_logged() -> Iterator[None]:
 def _late(name: str = "Sweep", **columns: Any) -> PeriodicTask:
     """A schedule with a run that no worker started in time."""
     row = schedule_make(name, Every(10 * SECOND), policies={})
-    run_make(row, due_at=timezone.now() - LATE, **columns)
+    _written(row, timezone.now() - LATE, **columns)
     return row
+
+
+def _written(row: PeriodicTask, at: datetime, **columns: Any) -> None:
+    """A run that was written at its due time, and ended then if it has ended."""
+    run_make(row, **{"due_at": at, "next_attempt_at": at, "finished_at": at, **columns})
 
 
 def _said(*, expected: tuple[str, ...] = ()) -> list[str]:
@@ -54,7 +59,7 @@ class TestOverdueLog:
     def test_names_it_once(self) -> None:
         row = _late()
         _said()
-        run_make(row, due_at=timezone.now() - LATE + SECOND)
+        _written(row, timezone.now() - LATE + SECOND)
         assert _said() == []
 
     def test_names_each(self) -> None:
@@ -69,7 +74,7 @@ class TestOverdueLog:
         assert _said() == []
         assert row.policies.overdue_logged_at is None
         row.runs.all().delete()
-        run_make(row, due_at=timezone.now() - LATE)
+        _written(row, timezone.now() - LATE)
         assert _said() == ["Sweep"]
 
     @pytest.mark.parametrize("state", [RunState.WAITING, RunState.EXPIRED])
@@ -84,7 +89,13 @@ class TestOverdueLog:
 
     def test_does_not_name_what_is_only_a_little_late(self) -> None:
         row = schedule_make("Sweep", Every(10 * SECOND), policies={})
-        run_make(row, due_at=timezone.now() - LATE + 20 * SECOND)
+        _written(row, timezone.now() - LATE + 20 * SECOND)
+        assert _said() == []
+
+    def test_does_not_name_what_was_just_written_for_a_due_time_long_ago(self) -> None:
+        """With jitter, or to make up for what was missed."""
+        row = schedule_make("Sweep", Every(10 * SECOND), policies={})
+        _written(row, timezone.now() - LATE, next_attempt_at=timezone.now())
         assert _said() == []
 
     def test_does_not_name_what_runs_again(self) -> None:
@@ -100,7 +111,7 @@ class TestOverdueLog:
 
     def test_does_not_name_what_is_history(self) -> None:
         row = schedule_make("Sweep", Every(10 * SECOND), policies={})
-        run_make(row, due_at=timezone.now() - timedelta(days=3))
+        _written(row, timezone.now() - timedelta(days=3))
         assert _said() == []
 
     def test_is_what_beat_does(self, queue: Queue) -> None:
