@@ -25,7 +25,7 @@ for _model in (PeriodicTask, CrontabSchedule, IntervalSchedule, ClockedSchedule,
     admin.site.unregister(_model)
 
 _FIELDSETS: Any = [  # the stub's own type is private
-    (None, {"fields": ["name", "description", "task", "kwargs"]}),
+    (None, {"fields": ["name", "description", "task", "kwargs", "version"]}),
     ("When", {"fields": ["kind", ("cron_line", "time_zone"), ("every", "period"), "at", ("start_time", "expires")]}),
     ("Enabled", {"fields": ["enabled", ("disabled_reason", "disabled_until")]}),
     (

@@ -8,6 +8,7 @@ from celery import current_app
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.core.enums import Priority
@@ -71,6 +72,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         label="Reason", required=False, max_length=200, help_text="Why it is disabled, for those who find it so."
     )
     disabled_until = MomentField(label="Until", help_text="On your clock. Then it is enabled again by itself.")
+    version = forms.CharField(required=False, widget=forms.HiddenInput)
     may_reserve = False
 
     class Meta:
@@ -112,6 +114,11 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         """Whether it may be saved: a preview never is."""
         return super().is_valid() and PREVIEW_BUTTON not in self.data
 
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """What a person changed."""
+        return [name for name in super().changed_data if name != "version"]
+
     @property
     def preview(self) -> Preview | None:
         """The next runs of what was typed, or of the schedule as it is."""
@@ -150,6 +157,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
     def clean(self) -> dict[str, Any]:
         """Check what several fields say together."""
         data = super().clean()
+        self._check_version(data)
         self._check_call(data.get("task"), data.get("kwargs"))
         if data.get("expires") and data.get("expire_seconds"):
             self.add_error("expires", "django-celery-beat keeps either this or “Expires after”, not both.")
@@ -167,6 +175,15 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         same_name = PeriodicTask.objects.filter(name=self.cleaned_data.get("name")).exclude(pk=self.instance.pk)
         if same_name.exists():
             self.add_error("name", "A schedule of this name exists.")
+
+    def _check_version(self, data: dict[str, Any]) -> None:
+        """A form that was open meanwhile would undo what a deploy or another person did, and call it an edit."""
+        if self.instance.pk and data.get("version") and data["version"] != _version(self.instance):
+            self.add_error(
+                None,
+                "This schedule was changed meanwhile, by a deploy or by another person. Nothing was saved: open the "
+                "page again to see how it is now.",
+            )
 
     def _check_call(self, name: str | None, kwargs: str | None) -> None:
         task: Any = _schedulable().get(name or "")
@@ -206,11 +223,18 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a number in JSON")
 
 
+def _version(row: PeriodicTask) -> str:
+    """When it was last saved, and when its policies were; beat's own writing touches neither."""
+    policies = getattr(row, "policies", None)
+    return f"{row.date_changed.isoformat()} {policies.updated_at.isoformat() if policies is not None else ''}"
+
+
 def _initial(row: PeriodicTask) -> dict[str, Any]:
     """What the fields say that are not columns of the row."""
     policies = getattr(row, "policies", None)
     names = (*_POLICIES, *_DISABLED) if policies is not None else ()
-    return {"enabled": row.enabled, **_initial_timing(row), **{name: getattr(policies, name) for name in names}}
+    initial = {"enabled": row.enabled, "version": _version(row)}
+    return {**initial, **_initial_timing(row), **{name: getattr(policies, name) for name in names}}
 
 
 def _initial_timing(row: PeriodicTask) -> dict[str, Any]:

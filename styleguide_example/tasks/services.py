@@ -78,7 +78,8 @@ def schedule_disable(*, periodic_task: PeriodicTask, reason: str = "", until: da
     again, it changes reason and time.
     """
     PeriodicTasks.update_changed()
-    disabled = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=True).update(enabled=False)
+    rows = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=True)
+    disabled = rows.update(enabled=False, date_changed=Now())
     Schedule.objects.update_or_create(
         periodic_task=periodic_task,
         # What is decided holds for no timing any more, even when no beat looks before it is enabled again.

@@ -12,7 +12,8 @@ from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import Schedule, ScheduleRun
 from styleguide_example.tasks.services import periodic_tasks_plan, periodic_tasks_sync, schedule_disable
 from styleguide_example.tasks.tests.admins import ADD, LIST, PREVIEW, page_of, person_make, text_of, typed
-from styleguide_example.tasks.tests.beats import schedule_make
+from styleguide_example.tasks.tests.beats import Beat, schedule_make
+from styleguide_example.tasks.tests.factories import entry_make
 from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.tasks.timing import Cron
 
@@ -197,6 +198,37 @@ class TestFacts:
         assert f"In code it is called “{TIMETABLE[1].name}”" in page
         assert '<th scope="row">queue</th>' in page
         assert "An admin owns it." in text_of(staff.get(page_of(schedule_make("By hand", NIGHTLY))))
+
+
+class TestFormThatWasOpenMeanwhile:
+    def test_undoes_nothing_of_a_deploy(self, staff: Client) -> None:
+        periodic_tasks_sync(entries=[entry_make("Sweep")])
+        row = PeriodicTask.objects.get()
+        version = staff.get(page_of(row)).context["adminform"].form.initial["version"]
+        periodic_tasks_sync(entries=[entry_make("Sweep", jitter_seconds=5)])
+
+        page = text_of(staff.post(page_of(row), typed(description="Mine", version=version)))
+
+        assert "changed meanwhile, by a deploy or by another person" in page
+        assert PeriodicTask.objects.get().description == "Every 10 seconds."
+
+    def test_enables_nothing_that_another_person_disabled(self, staff: Client) -> None:
+        row = schedule_make("Sweep", NIGHTLY, policies={})
+        version = staff.get(page_of(row)).context["adminform"].form.initial["version"]
+        schedule_disable(periodic_task=row, reason="dangerous")
+
+        staff.post(page_of(row), typed(version=version))
+
+        assert not PeriodicTask.objects.get().enabled
+
+    def test_is_saved_when_only_beat_was_at_work(self, staff: Client) -> None:
+        row = schedule_make("Sweep", NIGHTLY, policies={})
+        version = staff.get(page_of(row)).context["adminform"].form.initial["version"]
+        Beat().lead()
+
+        assert staff.post(page_of(row), typed(description="Mine", version=version)).status_code == 302
+
+        assert PeriodicTask.objects.get().description == "Mine"
 
 
 class TestPreview:

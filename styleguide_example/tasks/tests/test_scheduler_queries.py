@@ -59,6 +59,13 @@ class TestQueries:
         assert len(_statements(queries)) <= 5
         assert ScheduleRun.objects.count() == 1
 
+    def test_of_one_run_that_may_not_overlap_are_one_more(self, queue: Queue) -> None:
+        schedule_make("Sweep", TEN, policies={"overlap": Overlap.SKIP})
+        beat = Beat().lead()
+        with CaptureQueriesContext(connection) as queries:
+            beat.tick(NOON + 10 * SECOND)
+        assert len(_statements(queries)) <= 6
+
     def test_of_many_runs_at_once_are_far_fewer_than_runs(self, queue: Queue) -> None:
         _many(200)
         beat = Beat().lead()
@@ -67,7 +74,7 @@ class TestQueries:
         assert ScheduleRun.objects.count() == 200
         assert len(_statements(queries)) <= 12
 
-    def test_of_runs_that_may_not_overlap_are_one_more(self, queue: Queue) -> None:
+    def test_of_many_that_may_not_overlap_are_one_more(self, queue: Queue) -> None:
         _many(50)
         Schedule.objects.bulk_create(
             Schedule(periodic_task=row, overlap=Overlap.SKIP) for row in PeriodicTask.objects.all()
