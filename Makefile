@@ -47,7 +47,7 @@ $(STAMP): requirements/dev.txt
 run: $(STAMP) ## Run the product on this machine until Ctrl-C
 	@$(PY) -m styleguide_example.embedded.run
 
-demo: $(STAMP) ## Show that three people sign up and no e-mail is lost
+demo: $(STAMP) ## Show that no e-mail of three people is lost, and no edit of an admin
 	@$(PY) -m styleguide_example.embedded.demo
 
 test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make test ARGS="-k mailbox"

@@ -136,7 +136,7 @@ def _edit_and_deploy(stack: Stack, base_url: str, logs: LogFiles) -> None:
         raise StackError("No administrator was made.", name="admin")
     browser = admin_sign_in(base_url=base_url, address=found.group(1), password=found.group(2))
     schedule_edit(browser=browser, base_url=base_url, name=EDITED, cron_line=EDITED_LINE)
-    say(f"  {EDITED!r} is due at {EDITED_LINE!r} now")
+    say(f"  {EDITED!r} was moved to {EDITED_LINE!r}")
     lines_before = len(logs.lines("release"))
     stack.finish("release")
     for line in logs.lines("release")[lines_before:]:

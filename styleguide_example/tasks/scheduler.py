@@ -174,6 +174,7 @@ class LeasedScheduler(DatabaseScheduler):  # type: ignore[misc]  # it has no typ
     def _publish(self, publish: Callable[[], bool]) -> None:
         if not publish():
             # Another beat may reach the broker. The rows are written, so whoever leads sends their messages.
+            logger.warning("beat_stands_back", reason="the broker is away", seconds=CUT_OFF_SECONDS)
             self._stand_back_until = time.monotonic() + CUT_OFF_SECONDS
             self._leadership.release()
 

@@ -85,7 +85,7 @@ class Schedule:
     @cached_property
     def next_run_at(self) -> datetime | None:
         """The next due time, without jitter; None when there is none, or when it is disabled."""
-        if not self.row.enabled or self.when is None:
+        if not self.row.enabled or self.when is None or self.problem:
             return None
         return due_next(self.row, self.when, after=self.now)
 

@@ -9,6 +9,7 @@ from styleguide_example.tasks.enums import SyncAction
 from styleguide_example.tasks.merge import FieldMerge, Plan, PlanLine
 
 _PLAIN = "NOTICE"
+_LATER = "A conflict is reported once. To take the code's value now: Reset to code in the admin, or --reset."
 _STYLES = {
     SyncAction.CREATED: "SUCCESS",
     SyncAction.CHANGED: "SUCCESS",
@@ -24,6 +25,8 @@ def plan_lines(plan: Plan, *, style: Style, verbosity: int = 1) -> Iterator[str]
             yield f"  {_action(line, style)} {line.name}{_detail(line)}"
             yield from (f"    {style.ERROR('conflict')} {_conflict(field)}" for field in line.conflicts)
     yield summary(plan)
+    if any(field.is_drift for line in plan.conflicts for field in line.conflicts):
+        yield _LATER
 
 
 def plan_diff(plan: Plan, *, style: Style, verbosity: int = 1) -> Iterator[str]:
@@ -54,8 +57,9 @@ def plan_json(plan: Plan, *, is_applied: bool) -> dict[str, Any]:
 def summary(plan: Plan) -> str:
     """Return one line of counts."""
     counts = ", ".join(f"{count} {action.label}" for action, count in plan.counts.items())
-    edited = f" Edited by an admin and kept: {len(plan.drift)}." if plan.drift else ""
-    return f"Schedules: {counts}.{edited}"
+    remembered = sum(line.is_remembered for line in plan.lines if line.action is SyncAction.UNCHANGED)
+    more = {"Edited by an admin and kept": len(plan.drift), "Conflicts": len(plan.conflicts), "Remembered": remembered}
+    return " ".join([f"Schedules: {counts}.", *(f"{what}: {count}." for what, count in more.items() if count)])
 
 
 def _line_json(line: PlanLine) -> dict[str, Any]:

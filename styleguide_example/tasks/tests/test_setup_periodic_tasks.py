@@ -29,6 +29,10 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return lambda text: monkeypatch.setattr(builtins, "input", lambda _prompt: text)
 
 
+COUNTS_OF_A_CONFLICT = "0 created, 1 changed, 0 disabled, 1 deleted, 1 unchanged"
+COUNTS_OF_A_DRY_RUN = "1 created, 1 changed, 0 disabled, 1 deleted, 1 unchanged"
+
+
 def _run(*options: str, verbosity: int = 1, **more: Any) -> list[str]:
     """Run the command and return the lines that it printed."""
     output = StringIO()
@@ -81,7 +85,8 @@ class TestSetupPeriodicTasks:
             "    conflict priority: stays 9 as an admin set it; code says 3",
             "  changed   Third thing (queue, enabled)",
             "  deleted   First thing (left the timetable)",
-            "Schedules: 0 created, 1 changed, 0 disabled, 1 deleted, 1 unchanged. Edited by an admin and kept: 1.",
+            f"Schedules: {COUNTS_OF_A_CONFLICT}. Edited by an admin and kept: 1. Conflicts: 1. Remembered: 1.",
+            "A conflict is reported once. To take the code's value now: Reset to code in the admin, or --reset.",
         ]
 
     def test_lets_code_win_a_conflict_when_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +129,7 @@ class TestDryRun:
 
         assert rows_read() == before
         assert lines == [
+            "The plan; nothing is written:",
             "  changed   First thing",
             "      queue: the admin's edit stays",
             "          database says  mine",
@@ -150,14 +156,15 @@ class TestDryRun:
             "  deleted   Third thing  (left the timetable)",
             "      - task: styleguide_example.emails.tasks.email_sweep",
             "      - when: every 10 seconds",
-            "Schedules: 1 created, 1 changed, 0 disabled, 1 deleted, 1 unchanged. Edited by an admin and kept: 2.",
+            f"Schedules: {COUNTS_OF_A_DRY_RUN}. Edited by an admin and kept: 2. Conflicts: 1. Remembered: 1.",
+            "A conflict is reported once. To take the code's value now: Reset to code in the admin, or --reset.",
         ]
 
     def test_tells_what_leaves_edited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         _run()
         _edit("Third thing", priority=9)
         monkeypatch.setattr(setup_periodic_tasks, "TIMETABLE", TIMETABLE[:2])
-        assert _run("--dry-run")[:4] == [
+        assert _run("--dry-run")[1:5] == [
             "  disabled  Third thing  (left the timetable, but an admin edited priority: it is the admin's now)",
             "      priority: edited by an admin",
             "          database says  9",

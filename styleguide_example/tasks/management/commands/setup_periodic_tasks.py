@@ -58,8 +58,8 @@ class Command(BaseCommand):
             "--all",
             action="store_true",
             dest="everything",
-            help="With --reset: rebuild the whole table. Deletes every schedule that is not in the code, whoever wrote "
-            "it, with its runs. Shows them first, and asks.",
+            help="With --reset: make the whole table what the code says. Deletes schedules that are not in the code, "
+            "whoever wrote them, with their runs; shows them first, and asks. Those in the code keep their history.",
         )
         wins.add_argument("--no-input", action="store_true", help="With --reset --all: do not ask.")
         wins.add_argument(
@@ -119,6 +119,7 @@ class Command(BaseCommand):
             raise CommandError("Nothing was changed. Answer 'yes', or run it with --no-input.")
 
     def _print_diff(self, plan: Plan, options: Mapping[str, Any]) -> None:
+        self.stdout.write("The plan; nothing is written:")
         for line in plan_diff(plan, style=self.style, verbosity=options["verbosity"]):
             self.stdout.write(line)
 
