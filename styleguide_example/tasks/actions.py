@@ -1,6 +1,6 @@
 """What a person may do with the schedules that they selected. Each action says what became of each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -16,6 +16,10 @@ from styleguide_example.tasks.enums import SyncAction
 from styleguide_example.tasks.merge import PlanLine
 from styleguide_example.tasks.timetable import TIMETABLE
 
+#: More would not fit into an address; then all of them are compared.
+KEYS_MAX = 200
+#: So many names are told one by one.
+NAMES_SHOWN = 20
 #: Does it, and returns why not where it was not done.
 Act = Callable[[PeriodicTask], str | None]
 
@@ -87,13 +91,15 @@ class ScheduleActions(admin.ModelAdmin[PeriodicTask]):
         """Compare with the code."""
         for row in rows.filter(timetable_entry__isnull=True):
             self.message_user(request, f"{row.name}: an admin's own; code does not know it.")
-        keys = ",".join(str(key) for key in rows.values_list("pk", flat=True))
         page = reverse("admin:django_celery_beat_periodictask_drift")
-        return HttpResponseRedirect(f"{page}?{urlencode({'keys': keys})}")
+        keys = list(rows.values_list("pk", flat=True))
+        if len(keys) > KEYS_MAX:
+            return HttpResponseRedirect(page)
+        return HttpResponseRedirect(f"{page}?{urlencode({'keys': ','.join(map(str, keys))})}")
 
     def act_on_each(self, request: HttpRequest, rows: Iterable[PeriodicTask], act: Act, did: str) -> None:
         """Act on each, enter it in its history, and report."""
-        done = 0
+        done: list[str] = []
         for row in rows:
             try:
                 refused = act(row)
@@ -103,10 +109,19 @@ class ScheduleActions(admin.ModelAdmin[PeriodicTask]):
             if refused:
                 self.message_user(request, f"{row.name}: {refused}", messages.WARNING)
                 continue
-            done += 1
+            done.append(row.name)
             self.log_change(request, row, f"{did.capitalize()}.")
         if done:
-            self.message_user(request, f"{done} schedule{'' if done == 1 else 's'} {did}.", messages.SUCCESS)
+            self.message_user(request, f"{_counted(done)} {did}: {_listed(done)}.", messages.SUCCESS)
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} schedule{'' if len(names) == 1 else 's'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return ", ".join(names[:NAMES_SHOWN]) + more
 
 
 def _name_in_code(row: Any) -> str | None:

@@ -13,6 +13,7 @@ from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.timing import Cron, When
 
 SECONDS_MAX = 10 * 366 * 24 * 3600
+NAME_LENGTH_MAX = 200
 
 
 def signature_check(task: WakeUpTask, kwargs: Mapping[str, Any]) -> None:
@@ -88,6 +89,8 @@ class Entry:
             raise ValueError(f"{self.name!r}: {error}") from None
 
     def _check(self) -> None:
+        if not 0 < len(self.name) <= NAME_LENGTH_MAX or self.name != self.name.strip():
+            raise ValueError(f"a name has 1 to {NAME_LENGTH_MAX} characters, and no blanks around it.")
         if not self.task.schedulable:
             raise ValueError(f"{self.task.name} is not declared with schedulable=True.")
         self._check_kwargs()

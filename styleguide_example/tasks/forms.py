@@ -226,7 +226,7 @@ def _refuse_constant(name: str) -> None:
 def _version(row: PeriodicTask) -> str:
     """When it was last saved, and when its policies were; beat's own writing touches neither."""
     policies = getattr(row, "policies", None)
-    return f"{row.date_changed.isoformat()} {policies.updated_at.isoformat() if policies is not None else ''}"
+    return f"{row.date_changed.isoformat()} {policies.updated_at.isoformat() if policies is not None else '-'}"
 
 
 def _initial(row: PeriodicTask) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def schedules_enable_again(snapshots: Iterable[Snapshot]) -> None:
         PeriodicTasks.update_changed()
         key, until = snapshot.row.pk, snapshot.disabled_until
         rows = PeriodicTask.objects.filter(pk=key, enabled=False, policies__disabled_until=until)
-        if not rows.update(enabled=True):
+        if not rows.update(enabled=True, date_changed=Now()):  # a form that is open now is out of date
             continue  # somebody disabled it for longer
         Schedule.objects.filter(pk=key).update(
             disabled_reason="",

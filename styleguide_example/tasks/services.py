@@ -72,14 +72,16 @@ def schedule_enable(*, periodic_task: PeriodicTask) -> bool:
 
 @transaction.atomic
 def schedule_disable(*, periodic_task: PeriodicTask, reason: str = "", until: datetime | None = None) -> bool:
-    """Keep beat from firing the schedule, until a time or for good. Returns False when it was disabled already.
+    """Keep beat from firing the schedule, until a time or for good. Returns False when it was disabled, or deleted.
 
     What waits or runs goes on. When and how often it has run stays (``PeriodicTask.save()`` would forget it). Called
     again, it changes reason and time.
     """
     PeriodicTasks.update_changed()
-    rows = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=True)
-    disabled = rows.update(enabled=False, date_changed=Now())
+    rows = PeriodicTask.objects.select_for_update(no_key=True).filter(pk=periodic_task.pk)
+    if not rows:  # it was deleted meanwhile
+        return False
+    disabled = rows.filter(enabled=True).update(enabled=False, date_changed=Now())
     Schedule.objects.update_or_create(
         periodic_task=periodic_task,
         # What is decided holds for no timing any more, even when no beat looks before it is enabled again.

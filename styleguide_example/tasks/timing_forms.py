@@ -27,10 +27,19 @@ class MomentField(forms.DateTimeField):
 
     def to_python(self, value: Any) -> datetime | None:
         """Return the moment, in a year from which calendars can reckon to both sides."""
-        moment: datetime | None = super().to_python(value)
+        moment: datetime | None = super().to_python(_first_passage(value))
         if moment is not None and not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             raise ValidationError(f"Choose a year between {_FIRST_YEAR} and {_LAST_YEAR}.", code="year")
         return moment
+
+
+def _first_passage(value: Any) -> Any:
+    """Read a time that the viewer's clock shows twice, or skips, as Python does: the first one; Django refuses both."""
+    try:
+        naive = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value
+    return naive if naive.tzinfo is not None else naive.replace(tzinfo=timezone.get_current_timezone())
 
 
 class TimingForm(forms.Form):

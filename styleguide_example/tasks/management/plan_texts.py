@@ -22,7 +22,7 @@ def plan_lines(plan: Plan, *, style: Style, verbosity: int = 1) -> Iterator[str]
     """Yield a line for each schedule that something happened to, and for each conflict; with verbosity 2, for all."""
     for line in plan.lines:
         if line.action is not SyncAction.UNCHANGED or line.conflicts or verbosity > 1:
-            yield f"  {_action(line, style)} {line.name}{_detail(line)}"
+            yield f"  {_action(line, style)} {_printable(line.name)}{_printable(_detail(line))}"
             yield from (f"    {style.ERROR('conflict')} {_conflict(field)}" for field in line.conflicts)
     yield summary(plan)
     if any(field.is_drift for line in plan.conflicts for field in line.conflicts):
@@ -33,7 +33,8 @@ def plan_diff(plan: Plan, *, style: Style, verbosity: int = 1) -> Iterator[str]:
     """Yield the plan as a diff: for each field what each side says, what it will be, and who wins."""
     for line in plan.lines:
         if not line.is_empty or line.drift or verbosity > 1:
-            yield f"  {_action(line, style)} {line.name}{f'  ({line.note})' if line.note else ''}"
+            note = f"  ({line.note})" if line.note else ""
+            yield f"  {_action(line, style)} {_printable(line.name + note)}"
             for field in line.fields:
                 yield from _field_diff(field, line, style)
     yield summary(plan)
@@ -135,4 +136,9 @@ def _verdict(field: FieldMerge, line: PlanLine, style: Style) -> str:
 def _said(value: Any) -> str:
     if value is None or value == "":
         return "nothing"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else _printable(str(value))
+
+
+def _printable(text: str) -> str:
+    """What an admin wrote must not become a line of its own in the deploy's log, nor a command to the terminal."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

@@ -63,7 +63,7 @@ class AdminBrowser:
         self.line(name).get_by_role("checkbox").check()
         self.page.get_by_label("Action:").select_option("reset_to_code")
         self.page.get_by_role("button", name="Go").click()
-        expect(self.page.get_by_text("1 schedule reset to code.")).to_be_visible()
+        expect(self.page.get_by_text("1 schedule reset to code:")).to_be_visible()
 
     def drift(self) -> Locator:
         """The page of the drift, read anew."""

@@ -59,7 +59,7 @@ class TestRunNow:
         run = ScheduleRun.objects.get()
         assert (run.periodic_task, run.trigger, run.requested_by) == (row, RunTrigger.PERSON, person)
         assert len(queue) == 1
-        assert "1 schedule asked to run now." in page
+        assert "1 schedule asked to run now: " in page
         assert [message for _, message in _history()] == ["Asked to run now."]
 
     def test_says_of_each_why_it_was_refused(self, staff: Client) -> None:
@@ -72,7 +72,7 @@ class TestRunNow:
 
         assert "'Gone' was not run: no task 'shop.tasks.gone' may be scheduled" in page
         assert "'Busy' was not run: its last run has not ended" in page
-        assert "1 schedule asked to run now." in page
+        assert "1 schedule asked to run now: " in page
         assert [name for name, _ in _history()] == [str(fine)]
 
     def test_is_a_button_on_its_page_too(self, staff: Client) -> None:
@@ -87,11 +87,11 @@ class TestEnableAndDisable:
         rows = [schedule_make("One", HOURLY), schedule_make("Other", HOURLY)]
         PeriodicTask.objects.update(last_run_at=YESTERDAY, total_run_count=3)
 
-        assert "2 schedules disabled." in _act(staff, "disable", *rows)
+        assert "2 schedules disabled: " in _act(staff, "disable", *rows)
         assert set(PeriodicTask.objects.values_list("enabled", "last_run_at", "total_run_count")) == {
             (False, YESTERDAY, 3)
         }
-        assert "2 schedules enabled." in _act(staff, "enable", *rows)
+        assert "2 schedules enabled: " in _act(staff, "enable", *rows)
         assert set(PeriodicTask.objects.values_list("enabled", flat=True)) == {True}
         assert [message for _, message in _history()] == ["Disabled."] * 2 + ["Enabled."] * 2
 
@@ -112,7 +112,7 @@ class TestSwitch:
 
         page = text_of(staff.post(page_of(row, "switch"), {"enabled": "0"}, follow=True))
 
-        assert "1 schedule disabled." in page
+        assert "1 schedule disabled: " in page
         assert not PeriodicTask.objects.get().enabled
         staff.post(page_of(row, "switch"), {"enabled": "1"})
         assert PeriodicTask.objects.get().enabled
@@ -152,7 +152,7 @@ class TestResetToCode:
 
         page = _act(staff, "reset_to_code", one)
 
-        assert "1 schedule reset to code." in page
+        assert "1 schedule reset to code: " in page
         one.refresh_from_db()
         other.refresh_from_db()
         assert (one.queue, one.last_run_at, other.queue) == (None, YESTERDAY, "slow")
@@ -162,7 +162,7 @@ class TestResetToCode:
         periodic_tasks_sync(entries=TIMETABLE)
         row = PeriodicTask.objects.get(name=TIMETABLE[0].name)
         PeriodicTask.objects.filter(pk=row.pk).update(name="Mine")
-        assert "1 schedule reset to code." in _act(staff, "reset_to_code", row)
+        assert "1 schedule reset to code: " in _act(staff, "reset_to_code", row)
         assert PeriodicTask.objects.get(pk=row.pk).name == TIMETABLE[0].name
 
     def test_says_of_each_why_there_was_nothing_to_do(self, staff: Client) -> None:

@@ -221,6 +221,11 @@ class TestFormThatWasOpenMeanwhile:
 
         assert not PeriodicTask.objects.get().enabled
 
+    def test_is_saved_though_beat_has_not_seen_the_schedule_yet(self, staff: Client) -> None:
+        row = schedule_make("Sweep", NIGHTLY)
+        version = staff.get(page_of(row)).context["adminform"].form.initial["version"]
+        assert staff.post(page_of(row), typed(description="Mine", version=version)).status_code == 302
+
     def test_is_saved_when_only_beat_was_at_work(self, staff: Client) -> None:
         row = schedule_make("Sweep", NIGHTLY, policies={})
         version = staff.get(page_of(row)).context["adminform"].form.initial["version"]
@@ -284,6 +289,12 @@ class TestPreview:
         attack = "<script>alert(1)</script> * * * *"
         response = staff.get(PREVIEW, {"kind": "cron", "cron_line": attack})
         assert "<script>" not in response.content.decode()
+
+
+class TestMomentThatTheClockShowsTwice:
+    def test_is_the_first_one(self, staff: Client) -> None:
+        _save(staff, ADD, kind="once", cron_line="", at="2027-10-31T02:30:00")
+        assert PeriodicTask.objects.get().clocked.clocked_time == datetime(2027, 10, 31, 0, 30, tzinfo=UTC)
 
 
 class TestClock:

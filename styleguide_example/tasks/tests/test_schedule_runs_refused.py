@@ -6,10 +6,12 @@ import pytest
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.common.tests.processes import Queue
+from styleguide_example.emails.tasks import email_send
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
 from styleguide_example.tasks.runs import runs_sweep
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, schedule_make
+from styleguide_example.tasks.tests.workers import run_make
 from styleguide_example.tasks.timing import Every
 
 pytestmark = [pytest.mark.django_db, pytest.mark.processes]
@@ -28,6 +30,7 @@ class TestRunThatIsRefused:
             ({"kwargs": "{"}, "JSONDecodeError"),
             ({"kwargs": '{"nobody": "asked"}'}, "unexpected keyword argument"),
             ({"queue": "nobody-listens"}, "No queue is called 'nobody-listens'"),
+            ({"priority": 10}, "A priority is a number from 0 (first) to 9 (last), not 10"),
         ],
     )
     def test_ends_in_failure_and_holds_back_no_other(self, queue: Queue, columns: dict[str, str], error: str) -> None:
@@ -42,6 +45,19 @@ class TestRunThatIsRefused:
         assert ScheduleRun.objects.get(periodic_task=good).woken_at is not None
         assert len(queue) == 1
         assert beat.is_leading()
+
+
+class TestTaskThatMayNotBeScheduledAnyMore:
+    def test_is_not_run_by_a_run_that_was_written_before(self, queue: Queue) -> None:
+        row = schedule_make("Sweep", TEN)
+        run_make(row)
+        PeriodicTask.objects.update(task=email_send.name, kwargs='{"email_id": 1}')
+
+        runs_sweep()
+
+        run = ScheduleRun.objects.get()
+        assert (run.state, len(queue)) == (RunState.FAILURE, 0)
+        assert f"No task called {email_send.name} may be scheduled" in run.error
 
 
 class TestQueueThatNobodyEmpties:

@@ -157,7 +157,6 @@ class TestDryRun:
             "      - task: styleguide_example.emails.tasks.email_sweep",
             "      - when: every 10 seconds",
             f"Schedules: {COUNTS_OF_A_DRY_RUN}. Edited by an admin and kept: 2. Conflicts: 1. Remembered: 1.",
-            "A conflict is reported once. To take the code's value now: Reset to code in the admin, or --reset.",
         ]
 
     def test_tells_what_leaves_edited(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,6 +169,14 @@ class TestDryRun:
             "          database says  9",
             "          code said      0",
         ]
+
+    def test_prints_nothing_that_a_terminal_would_obey(self) -> None:
+        _run()
+        attack = "Mine\r\n  deleted   All e-mails\x1b[2J"
+        PeriodicTask.objects.filter(name="First thing").update(name=attack, priority=9)
+        printed = "\n".join(_run("--dry-run"))
+        assert "\x1b" not in printed
+        assert "Mine\\r\\n  deleted   All e-mails\\x1b[2J" in printed
 
     def test_is_coloured_only_when_django_says_so(self) -> None:
         assert "\x1b[" not in "".join(_run("--dry-run"))
