@@ -112,7 +112,7 @@ class TestAdminInABrowser:
             expect(admin.line(ENTRY.name)).to_contain_text("At 04:45, only on Monday (UTC)")
 
             admin.switch(ENTRY.name)
-            expect(admin.page.get_by_text("1 schedule disabled.")).to_be_visible()
+            expect(admin.page.get_by_text("1 schedule disabled:")).to_be_visible()
 
             admin.reset_to_code(ENTRY.name)
             expect(admin.line(ENTRY.name)).to_contain_text("At 03:30 every day (UTC)")
