@@ -7,8 +7,8 @@ from django.db import transaction
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.tasks.models import Schedule
-from styleguide_example.tasks.schedules import TIMING, timings_save, when_read
 from styleguide_example.tasks.timing import When
+from styleguide_example.tasks.timing_rows import TIMING, timings_save, when_read
 
 
 @transaction.atomic

@@ -15,8 +15,8 @@ from styleguide_example.core.enums import Priority
 from styleguide_example.tasks.entries import SECONDS_MAX, queue_names, signature_check
 from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.previews import Preview
-from styleguide_example.tasks.schedules import when_read
 from styleguide_example.tasks.timing_forms import MomentField, TimingForm, preview_of, timing_initial
+from styleguide_example.tasks.timing_rows import when_read
 
 #: The submit button that shows the next runs and saves nothing.
 PREVIEW_BUTTON = "_preview"

@@ -15,8 +15,8 @@ from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
-from styleguide_example.tasks.schedules import when_read, with_timings
 from styleguide_example.tasks.timing import Cron, When
+from styleguide_example.tasks.timing_rows import when_read, with_timings
 from styleguide_example.tasks.words import when_in_words
 
 RUNS_SHOWN = 20

@@ -14,8 +14,8 @@ from django.db.models.functions import Cast
 from django_celery_beat.models import ClockedSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
 from styleguide_example.tasks.enums import MissedRuns, Overlap, RunState
-from styleguide_example.tasks.schedules import cron_read, when_read
 from styleguide_example.tasks.timing import Cron, When, due_latest, due_times
+from styleguide_example.tasks.timing_rows import cron_read, when_read
 
 #: A due time that is late by less is not missed: one beat was taking over from another. Each of them is fired.
 TAKEOVER_SECONDS = 30

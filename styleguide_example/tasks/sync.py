@@ -18,7 +18,8 @@ from styleguide_example.tasks.enums import OnConflict, SyncAction
 from styleguide_example.tasks.merge import Plan
 from styleguide_example.tasks.models import Schedule, ScheduleRun, TimetableEntry
 from styleguide_example.tasks.plans import Order, Step, steps_plan
-from styleguide_example.tasks.schedules import POLICIES, Row, entry_says, rows_read, timings_save
+from styleguide_example.tasks.schedules import POLICIES, Row, entry_says, rows_read
+from styleguide_example.tasks.timing_rows import timings_save
 
 Columns = Mapping[str, Any]
 
