@@ -3,16 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
+import kombu
 import pytest
 from django.conf import settings as django_settings
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler
+from pytest_django import Settings
 
 from styleguide_example.common.tests.brokers import message_priority, messages_take
 from styleguide_example.common.tests.processes import Queue
 from styleguide_example.core.enums import Priority, broker_priority
-from styleguide_example.emails.tasks import email_cleanup
+from styleguide_example.emails.tasks import email_cleanup, email_sweep
 from styleguide_example.tasks.celery import app as celery_app
 from styleguide_example.tasks.enums import RunState, RunTrigger
 from styleguide_example.tasks.models import ScheduleRun
@@ -143,10 +145,13 @@ class TestMessage:
         (message,) = messages_take(celery_app)
         assert message_priority(message) == broker_priority(Priority.LOWEST, broker_url=celery_app.conf.broker_url)
 
-    def test_goes_to_the_queue_of_the_row(self, queue: Queue) -> None:
-        schedule_make("Elsewhere", TEN, queue=f"{celery_app.conf.task_default_queue}-elsewhere")
+    def test_goes_to_the_queue_of_the_row(self, queue: Queue, settings: Settings) -> None:
+        elsewhere = f"{settings.CELERY_TASK_DEFAULT_QUEUE}-elsewhere"
+        settings.CELERY_TASK_QUEUES = [kombu.Queue(elsewhere)]
+        schedule_make("Elsewhere", TEN, queue=elsewhere)
         Beat().lead().tick(NOON + 10 * SECOND)
+        assert email_sweep.messages_waiting(queue=elsewhere) == 1
         with celery_app.connection_for_write() as connection:
             channel: Any = connection.default_channel
-            assert channel.queue_delete(f"{celery_app.conf.task_default_queue}-elsewhere") in {1, None}
+            channel.queue_delete(elsewhere)
         assert len(queue) == 0
