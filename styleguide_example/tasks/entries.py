@@ -16,6 +16,12 @@ SECONDS_MAX = 10 * 366 * 24 * 3600
 NAME_LENGTH_MAX = 200
 
 
+def _task_itself(task: Any) -> WakeUpTask:
+    """Return the task itself."""
+    resolved: WakeUpTask = task._get_current_object() if hasattr(task, "_get_current_object") else task
+    return resolved
+
+
 def signature_check(task: WakeUpTask, kwargs: Mapping[str, Any]) -> None:
     """Check ``kwargs`` the way Celery checks a call.
 
@@ -83,6 +89,8 @@ class Entry:
     formerly: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        # What `shared_task` returns looks for the app's task at each glance.
+        object.__setattr__(self, "task", _task_itself(self.task))
         try:
             self._check()
         except ValueError as error:

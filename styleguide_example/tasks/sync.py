@@ -35,7 +35,7 @@ def periodic_tasks_plan(
 ) -> Plan:
     """Return what :func:`periodic_tasks_sync` would do with the same arguments. Writes nothing, waits for nobody.
 
-    One query.
+    Three queries.
 
     Args:
         rebuild: plan :func:`periodic_tasks_rebuild` instead.
