@@ -44,6 +44,11 @@ class Beats:
         for process in reversed(self._processes):
             process.stop()
 
+    def kill(self) -> None:
+        """End all of them without asking: those that wait for what does not come."""
+        for process in self._processes:
+            process.kill_group()
+
     def schedule(self, **columns: Any) -> PeriodicTask:
         """A schedule that runs every second."""
         kwargs = json.dumps({"path": str(self._file)})
