@@ -12,7 +12,7 @@ from django.utils.functional import cached_property
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.core.enums import Priority
-from styleguide_example.tasks.entries import SECONDS_MAX, queue_names, signature_check
+from styleguide_example.tasks.entries import SECONDS_MAX, queue_check, queue_names, signature_check
 from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.previews import Preview
 from styleguide_example.tasks.timing_forms import MomentField, TimingForm, preview_of, timing_initial
@@ -106,7 +106,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         task: Any = self.fields["task"]
         task.choices = _task_choices(current=row.task)
         queue: Any = self.fields["queue"]
-        queue.choices = [("", "the default queue"), *((name, name) for name in queue_names())]
+        queue.choices = _queue_choices(current=row.queue)
         priority: Any = self.fields["priority"]
         priority.choices = _priority_choices(current=row.priority, may_reserve=self.may_reserve)
 
@@ -153,6 +153,15 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
     def clean_kwargs(self) -> str:
         """Return the arguments as JSON with sorted keys, as the timetable writes them."""
         return json.dumps(kwargs_read(self.cleaned_data["kwargs"]), sort_keys=True)
+
+    def clean_queue(self) -> str | None:
+        """Refuse one that nobody takes from any more: it is shown, so that saving something else does not change it."""
+        name: str | None = self.cleaned_data["queue"]
+        try:
+            queue_check(name)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+        return name
 
     def clean(self) -> dict[str, Any]:
         """Check what several fields say together."""
@@ -259,6 +268,12 @@ def _why_not(name: str) -> str:
     if name in current_app.tasks:
         return "it is not declared with schedulable=True."
     return "no task of this name is registered any more."
+
+
+def _queue_choices(*, current: str | None) -> list[tuple[str, str]]:
+    names = queue_names()
+    gone = [(current, f"{current}: nobody takes from it")] if current and current not in names else []
+    return [("", "the default queue"), *gone, *((name, name) for name in names)]
 
 
 def _priority_choices(*, current: int | None, may_reserve: bool) -> list[tuple[Any, str]]:

@@ -200,6 +200,15 @@ class TestFacts:
         assert "An admin owns it." in text_of(staff.get(page_of(schedule_make("By hand", NIGHTLY))))
 
 
+class TestQueueThatIsGone:
+    def test_is_shown_and_not_changed_in_silence(self, staff: Client) -> None:
+        row = schedule_make("Sweep", NIGHTLY, queue="gone")
+        assert "gone: nobody takes from it" in text_of(staff.get(page_of(row)))
+        page = text_of(staff.post(page_of(row), typed(description="Mine", queue="gone")))
+        assert "No queue is called 'gone'" in page
+        assert PeriodicTask.objects.values_list("queue", "description").get() == ("gone", "")
+
+
 class TestFormThatWasOpenMeanwhile:
     def test_undoes_nothing_of_a_deploy(self, staff: Client) -> None:
         periodic_tasks_sync(entries=[entry_make("Sweep")])

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import signals
 from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]  # not in the stub
 from django.conf import settings as django_settings
 from django.db import connection, transaction
+from django.db.backends.signals import connection_created
 from kombu import serialization
 from kombu.exceptions import ContentDisallowed
 from pytest_django import Settings
@@ -15,7 +17,7 @@ from pytest_django import Settings
 from styleguide_example.common.tests.brokers import app_for
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.emails.tasks import email_cleanup
-from styleguide_example.tasks.celery import app, connections_check
+from styleguide_example.tasks.celery import app, connections_check, idle_transaction_limit
 
 # Sorted, because Celery keeps them in an order of chance, and each process of the suite must list the same tests.
 OURS = [app.tasks[name] for name in sorted(app.tasks) if name.startswith("styleguide_example.")]
@@ -110,3 +112,9 @@ class TestConnectionsCheck:
             before = connection.connection
             email_cleanup.apply()
             assert connection.connection is before
+
+
+class TestBeat:
+    def test_bounds_its_transactions_from_its_start(self) -> None:
+        signals.beat_init.send(sender=None)
+        assert connection_created.disconnect(idle_transaction_limit)

@@ -162,3 +162,11 @@ class TestDowntime:
         Beat().lead().scheduler.close()
         Beat(NOON + timedelta(days=30)).lead().tick()
         assert {state for row in rows for _, state, _ in runs_of(row)} == {WAITING}
+
+
+class TestClockThatWasPutBack:
+    def test_keeps_no_schedule_from_its_next_due_time(self, queue: Queue) -> None:
+        ahead = {"decided_until": NOON + timedelta(hours=1), "decided_for": "every 10 seconds"}
+        row = schedule_make("Sweep", Every(10 * SECOND), policies=ahead)
+        Beat().lead().run_until(NOON + 20 * SECOND)
+        assert [time for time, _, _ in runs_of(row)] == ["12:00:10", "12:00:20"]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.db import connection
 
-from styleguide_example.common.tests.processes import Queue, Worker, wait_until
+from styleguide_example.common.tests.processes import Worker, wait_until
 from styleguide_example.common.tests.sockets import Proxy
 from styleguide_example.tasks.tests.flows.beat_processes import (
     Beats,
@@ -36,13 +36,6 @@ def _through(proxy: Proxy) -> str:
     values = connection.settings_dict
     password = f":{quote(values['PASSWORD'])}" if values["PASSWORD"] else ""
     return f"postgres://{values['USER']}{password}@127.0.0.1:{proxy.port}/{values['NAME']}"
-
-
-@pytest.fixture
-def beats(worker: Worker, queue: Queue, tmp_path: Path) -> Iterator[Beats]:
-    running = Beats(worker.environment, tmp_path / "bodies")
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -1,25 +1,16 @@
 """An admin's edit, honoured by a beat that runs."""
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from styleguide_example.common.tests.processes import Queue, Worker, wait_until
+from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.tasks import services
 from styleguide_example.tasks.tests.beats import schedule_make
 from styleguide_example.tasks.tests.flows.beat_processes import TICK, Beats, last_due, leads, time_pass, wait_for_runs
 from styleguide_example.tasks.timing import Cron
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def beats(worker: Worker, queue: Queue, tmp_path: Path) -> Iterator[Beats]:
-    running = Beats(worker.environment, tmp_path / "bodies")
-    yield running
-    running.stop()
 
 
 class TestEdit:

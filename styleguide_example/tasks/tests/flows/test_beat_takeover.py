@@ -3,12 +3,10 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from styleguide_example.common.tests.processes import Process, Queue, Worker, wait_until
+from styleguide_example.common.tests.processes import Process, wait_until
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
 from styleguide_example.tasks.tests.flows.beat_processes import (
@@ -22,13 +20,6 @@ from styleguide_example.tasks.tests.flows.beat_processes import (
 )
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture
-def beats(worker: Worker, queue: Queue, tmp_path: Path) -> Iterator[Beats]:
-    running = Beats(worker.environment, tmp_path / "bodies")
-    yield running
-    running.stop()
 
 
 def _two(beats: Beats) -> tuple[Process, Process]:
