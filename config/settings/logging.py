@@ -45,8 +45,9 @@ LOGGING = {
         # Django's own handlers would print each error a second time, and in DEBUG mail it.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
-        # django-structlog says it already, with the request's id.
-        "celery.app.trace": {"level": "WARNING"},
+        # django-structlog says it already, with the request's id: that a task began, succeeded, and failed with its
+        # traceback. What is left are errors inside Celery.
+        "celery.app.trace": {"level": "CRITICAL"},
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }

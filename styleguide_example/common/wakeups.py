@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from celery.canvas import Signature
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, Reject
 from celery.result import AsyncResult
 from django.db import transaction
 from django.dispatch import Signal
@@ -57,6 +57,18 @@ def broker_pause_end() -> None:
     _Pause.until = 0.0
 
 
+class RetryLater(Ignore):
+    """No message asks for the next attempt: it is far away, or the broker is. The row holds the time for its sweep."""
+
+    def __init__(self, *, retry_at: datetime) -> None:
+        super().__init__(f"The next attempt is due at {retry_at:%Y-%m-%d %H:%M:%S}; the sweep wakes it.")
+        self.retry_at = retry_at
+
+
+def _is_far(moment: datetime) -> bool:
+    return (moment - timezone.now()).total_seconds() > ETA_MAX_SECONDS
+
+
 class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub only
     """A Celery task in the words of this project.
 
@@ -69,6 +81,9 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
     #: Whether a schedule may name it: ``schedulable=True`` in the decorator. An admin must not be able to run any code
     #: that has a name.
     schedulable = False
+    #: Whether it is begun again when it was dispatched as a job and its worker was killed: ``may_resume=True`` in the
+    #: decorator of a task that may safely run twice.
+    may_resume = False
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Let upper floors veto the run (:data:`task_starting`)."""
@@ -86,10 +101,23 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
 
         Raises:
             kombu.exceptions.OperationalError: when the broker does not take it within half a second.
+            ValueError: for a priority that this task must not have.
         """
         named = self.default_priority if priority is None else priority
+        self.priority_check(named)
         number = broker_priority(named, broker_url=self.app.conf.broker_url)
         return super().apply_async(tuple(args or ()), dict(kwargs or {}), priority=number, **options)
+
+    @classmethod
+    def priority_check(cls, number: int) -> None:
+        """Check that a message of this task may have this priority.
+
+        Raises:
+            ValueError: when it is not one of the ten, or the reserved one and the task not of the engine room.
+        """
+        Priority.check(number)
+        if number == Priority.RESERVED and cls.default_priority != Priority.RESERVED:
+            raise ValueError("Priority 0 is reserved for the engine room: 1 is the first that others may ask for.")
 
     def apply_async_on_commit(  # type: ignore[override]
         self, args: Sequence[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -157,12 +185,28 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
         policy in the task's decorator.
         """
         retry_at: datetime | None = getattr(exc, "retry_at", None)
+        if retry_at is None and getattr(self.request, "is_row_backed", False):
+            return self._retry_by_row(exc=exc, eta=eta, **options)
         if retry_at is None or self.request.called_directly:
             return super().retry(exc=exc, eta=eta, **options)
-        if (retry_at - timezone.now()).total_seconds() > ETA_MAX_SECONDS:
-            raise Ignore(f"The next attempt is due at {retry_at:%Y-%m-%d %H:%M:%S}; the sweep wakes it.")
+        if _is_far(retry_at):
+            raise RetryLater(retry_at=retry_at)
         options.pop("countdown", None)
         return super().retry(exc=exc, eta=retry_at + CLOCK_TOLERANCE, **options)
+
+    def _retry_by_row(
+        self, *, eta: datetime | None, countdown: float | None = None, max_retries: int | None = None, **options: Any
+    ) -> Any:
+        """Retry a run that has a row: a time that is far away, and one that the broker does not take, stays there."""
+        seconds = self.default_retry_delay if countdown is None else countdown
+        retry_at = eta or timezone.now() + timedelta(seconds=seconds)
+        limit = self.max_retries if max_retries is None else max_retries
+        if _is_far(retry_at) and (limit is None or self.request.retries < limit):
+            raise RetryLater(retry_at=retry_at)
+        try:
+            return super().retry(eta=eta, countdown=countdown, max_retries=max_retries, **options)
+        except Reject as error:  # what Celery makes of a broker that is away
+            raise RetryLater(retry_at=retry_at) from error
 
     def signature_from_request(self, *args: Any, **options: Any) -> Signature[Any]:
         """Celery repeats the broker's number in a retry: turn it back into ours, so that it is not mapped twice."""

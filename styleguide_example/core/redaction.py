@@ -6,8 +6,8 @@ from typing import Any
 
 _LOCAL_PART = r"[\w.+!#$%&'*/=?^`{|}~-]"  # of an address, RFC 5322 3.4.1
 _DOMAIN = r"(?:[\w-]+(?:\.[\w-]+)+|\[[\w.:]+\])"
-# The path of a signed link, plain or percent-encoded: /confirm/<user>/<token>/
-_LINK = (re.compile(r"((?:/|%2F)confirm(?:/|%2F))[^\s\"'?<]+", re.IGNORECASE), r"\1[token]")
+# The path of a signed link, plain or percent-encoded: /confirm/<user>/<token>/, /unsubscribe/<token>/
+_LINK = (re.compile(r"((?:/|%2F)(?:confirm|unsubscribe)(?:/|%2F))[^\s\"'?<]+", re.IGNORECASE), r"\1[token]")
 # Each pattern is linear in the length of the text: a log line may hold a megabyte of base64.
 _MASKS = (
     # User and password in a URL: redis://:secret@host, smtp://ada@example.com:secret@host. Before the addresses, which
@@ -22,15 +22,20 @@ _MASKS = (
         "[address]",
     ),
     _LINK,
+    # The API's tokens, which begin so wherever they stand (api/tokens.py).
+    (re.compile(r"\bsge_[\w-]{20,}"), "[token]"),
 )
 _SECRET_KEYS = re.compile(r"password|secret|token|authorization|cookie|api_key", re.IGNORECASE)
 
 
 def redact(text: str) -> str:
-    """Return ``text`` with e-mail addresses, link tokens and URL passwords masked."""
+    """Return ``text`` with e-mail addresses, link tokens and URL passwords masked.
+
+    Halves of surrogate pairs become escapes: a line that cannot be encoded would be lost.
+    """
     for pattern, mask in _MASKS:
         text = pattern.sub(mask, text)
-    return text
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def links_masked(text: str) -> str:

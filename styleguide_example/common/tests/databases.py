@@ -1,9 +1,16 @@
-"""A database that is away, for tests."""
+"""A database that is away, and one that others use, for tests."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
-from django.db import OperationalError
+from django.db import OperationalError, connection
+
+_OTHERS_IN_TRANSACTION = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL
+"""
 
 
 class DatabaseAway:
@@ -17,3 +24,18 @@ class DatabaseAway:
             self.times -= 1
             raise OperationalError("server closed the connection unexpectedly")
         return execute(sql, params, many, context)
+
+
+def is_in_transaction_elsewhere() -> bool:
+    """Whether another process is inside a transaction of this database: on SQLite, one that writes."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(_OTHERS_IN_TRANSACTION)
+            return bool(cursor.fetchone()[0])
+    with closing(sqlite3.connect(connection.settings_dict["NAME"], timeout=0, isolation_level=None, uri=True)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        other.execute("ROLLBACK")
+        return False

@@ -19,7 +19,10 @@ from typing import Any, Self
 import kombu.pools
 import psutil
 from celery import Celery
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from styleguide_example.common.tests.databases import is_in_transaction_elsewhere
 from styleguide_example.embedded.broker import broker_command, broker_directory, broker_socket
 from styleguide_example.tasks.celery import app as celery_app
 
@@ -66,6 +69,23 @@ class Process:
         children: list[psutil.Process] = psutil.Process(self.pid).children(recursive=True)
         return children
 
+    def pause(self) -> None:
+        """SIGSTOP for all of it, at a moment at which it is inside no transaction.
+
+        A process that is stopped while it writes to SQLite stops every other writer with it: a fault of its own.
+        """
+        while True:
+            self._signal_group(signal.SIGSTOP)
+            wait_until(self._is_stopped)
+            if not is_in_transaction_elsewhere():
+                return
+            self.resume()
+            time.sleep(0.01)
+
+    def resume(self) -> None:
+        """SIGCONT for all of it."""
+        self._signal_group(signal.SIGCONT)
+
     def kill_group(self) -> None:
         """SIGKILL for all of it at once, as when the machine loses power."""
         self._signal_group(signal.SIGKILL)
@@ -76,12 +96,16 @@ class Process:
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL for what is left after ten seconds."""
-        self._signal_group(signal.SIGCONT)
+        self.resume()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._popen.wait(10)
         self.kill_group()
+
+    def _is_stopped(self) -> bool:
+        family = [psutil.Process(self.pid), *self.children()]
+        return all(process.status() == psutil.STATUS_STOPPED for process in family)
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -140,7 +164,15 @@ class Broker:
         broker_directory(self._directory).mkdir(exist_ok=True)
         broker_socket(self._directory).unlink(missing_ok=True)
         self.process = Process(command, dict(os.environ))
-        wait_until(broker_socket(self._directory).exists)
+        wait_until(self._answers)
+
+    def _answers(self) -> bool:
+        """It listens before it has read what it wrote in its last life, and refuses whatever it is asked until then."""
+        try:
+            with Redis(unix_socket_path=str(broker_socket(self._directory))) as client:
+                return bool(client.ping())
+        except RedisConnectionError:
+            return False
 
     @contextmanager
     def down(self) -> Iterator[None]:

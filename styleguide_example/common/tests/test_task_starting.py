@@ -26,6 +26,7 @@ def _start(task: WakeUpTask) -> str:
     return str(info.state) if info is not None else states.SUCCESS
 
 
+@pytest.mark.django_db  # the gates of upper floors look at their rows
 class TestTaskStarting:
     def test_tells_which_task(self, task: WakeUpTask) -> None:
         heard: list[Any] = []

@@ -51,7 +51,7 @@ def _received(task: WakeUpTask, *, number: int) -> WakeUpTask:
 class TestApplyAsync:
     @pytest.mark.parametrize("priority", Priority)
     def test_sends_the_brokers_own_number(self, app: Celery, priority: Priority) -> None:
-        task_of(app).apply_async(priority=priority)
+        task_of(app, default_priority=Priority.RESERVED).apply_async(priority=priority)
 
         (message,) = messages_take(app)
         assert message_priority(message) == _number(app, priority)
@@ -59,10 +59,15 @@ class TestApplyAsync:
     def test_uses_the_tasks_own_priority_unless_told(self, app: Celery) -> None:
         task = task_of(app, default_priority=Priority.LOW)
         task.apply_async()
-        task.apply_async(priority=Priority.RESERVED)
+        task.apply_async(priority=Priority.HIGHEST)
 
         numbers = sorted(message_priority(message) for message in messages_take(app))
-        assert numbers == sorted([_number(app, Priority.LOW), _number(app, Priority.RESERVED)])
+        assert numbers == sorted([_number(app, Priority.LOW), _number(app, Priority.HIGHEST)])
+
+    def test_keeps_the_reserved_priority_for_the_engine_room(self, app: Celery) -> None:
+        with pytest.raises(ValueError, match="reserved for the engine room"):
+            task_of(app).apply_async(priority=Priority.RESERVED)
+        assert messages_take(app) == []
 
     def test_sends_json_with_the_arguments_under_their_names(self, app: Celery) -> None:
         task_of(app).apply_async(kwargs={"email_id": 7})
@@ -85,7 +90,7 @@ class TestRetry:
         assert message_priority(message) == number
 
     def test_comes_back_when_the_row_says_so_and_a_little_later(self, app: Celery) -> None:
-        task = _received(task_of(app), number=0)
+        task = _received(task_of(app), number=_number(app, Priority.NORMAL))
         retry_at = timezone.now() + timedelta(seconds=ETA_MAX_SECONDS - 5)
 
         with pytest.raises(Retry):
@@ -97,7 +102,7 @@ class TestRetry:
         assert parse_datetime(headers["eta"]) == retry_at + CLOCK_TOLERANCE
 
     def test_leaves_what_is_far_away_to_the_sweep(self, app: Celery) -> None:
-        task = _received(task_of(app), number=0)
+        task = _received(task_of(app), number=_number(app, Priority.NORMAL))
 
         with pytest.raises(Ignore, match="the sweep wakes it"):
             task.retry(
@@ -130,12 +135,14 @@ class TestWake:
         assert len(queue) == 1
 
     def test_is_served_in_the_order_of_ten_priorities_by_a_real_broker(self, queue: Queue) -> None:
-        for priority in reversed(range(10)):
+        for priority in reversed(range(1, 10)):
             assert email_send_task.wake(kwargs={"email_id": priority}, priority=priority)
+        assert email_sweep_task.wake()
 
-        messages = messages_take(celery_app)
-        assert [message.decode()[1]["email_id"] for message in messages] == list(range(10))
-        assert [message_priority(message) for message in messages] == [_number(celery_app, n) for n in range(10)]
+        first, *messages = messages_take(celery_app)
+        assert message_priority(first) == _number(celery_app, Priority.RESERVED)
+        assert [message.decode()[1]["email_id"] for message in messages] == list(range(1, 10))
+        assert [message_priority(message) for message in messages] == [_number(celery_app, n) for n in range(1, 10)]
 
     def test_does_not_hide_a_mistake_of_ours(self, queue: Queue) -> None:
         with pytest.raises(TypeError):

@@ -15,6 +15,7 @@ class TestRedact:
         ("text", "masked"),
         [
             ("to ada@example.org now", "to [address] now"),
+            ("half a character: \udcff", "half a character: \\udcff"),
             ("Ada <ada.l+x@mail.example.org>,", "Ada <[address]>,"),
             ("mailto:ada@example.org", "mailto:[address]"),
             ("ADA@EXAMPLE.ORG", "[address]"),
@@ -55,6 +56,8 @@ class TestRedact:
             ("/confirm/MQ/cx8-5f/?next=/home/", "/confirm/[token]?next=/home/"),
             ('href="/confirm/MQ/cx8-5f/"', 'href="/confirm/[token]"'),
             ("/sign-in/?next=%2Fconfirm%2FMQ%2Fcx8-5f%2F", "/sign-in/?next=%2Fconfirm%2F[token]"),
+            ("POST /unsubscribe/MQ:1x:cx8-5f/ HTTP/1.1", "POST /unsubscribe/[token] HTTP/1.1"),
+            ("Bearer sge_abcdefghijklmnopqrstuvwxyz-_0123456789", "Bearer [token]"),
         ],
     )
     def test_masks_the_token_of_a_signed_link(self, text: str, masked: str) -> None:
