@@ -11,7 +11,8 @@ from styleguide_example.common.paginators import CappedPaginator
 from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.core.redaction import links_masked
 from styleguide_example.emails import services
-from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt
+from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt, Suppression
+from styleguide_example.emails.suppressions import address_normalized
 
 # The bodies are shown without the links that sign in: staff may read an e-mail, not act as its reader.
 _FIELDSETS: Any = [  # the stub's own type is private
@@ -21,20 +22,20 @@ _FIELDSETS: Any = [  # the stub's own type is private
         {
             "fields": [
                 *("created_at", "queued_at", "attempts", "next_attempt_at", "sent_at", "ended_at"),
-                *("delivered_to", "refused", "smtp_reply", "last_error_kind", "last_error"),
+                *("delivered_to", "refused", "smtp_reply", "last_error_kind", "last_error", "cancel_reason"),
             ]
         },
     ),
     (
         "What was asked for",
-        {"fields": ["category", "priority", "send_after", "expires_at", "resend_of", "resend_reason"]},
+        {"fields": ["category", "batch", "priority", "send_after", "expires_at", "resend_of", "resend_reason"]},
     ),
     (
         "For engineers",
         {
             "classes": ["collapse"],
             "fields": [
-                *("id", "message_id", "idempotency_key", "from_email", "reply_to", "headers", "html_masked"),
+                *("id", "message_id", "idempotency_key", "from_email", "reply_to", "headers_masked", "html_masked"),
                 *("on_wire_at", "woken_at", "lease_owner", "lease_expires_at", "updated_at"),
             ],
         },
@@ -130,6 +131,11 @@ class EmailAdmin(admin.ModelAdmin[Email]):
         """The source without live links."""
         return links_masked(email.html)
 
+    @admin.display(description="headers")
+    def headers_masked(self, email: Email) -> str:
+        """One a line, without live links: one of them unsubscribes."""
+        return links_masked("\n".join(f"{name}: {value}" for name, value in email.headers.items()))
+
     @admin.action(description="Send (ready ones)", permissions=["act"])
     def send(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
         """Ask for the READY ones."""
@@ -170,3 +176,31 @@ class EmailAdmin(admin.ModelAdmin[Email]):
                 self.log_change(request, email, did)
         if done:
             self.message_user(request, f"{done} {did}.", messages.SUCCESS)
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(admin.ModelAdmin[Suppression]):
+    """Who gets no e-mail written to many. Deleting a row lets the address get it again; nobody edits one."""
+
+    list_display = ("address", "reason", "created_at")
+    list_filter = ("reason",)
+    fields = ("address", "reason", "note", "created_at")
+    search_fields = ("address__exact",)
+    search_help_text = "The whole address"
+    ordering = ("-pk",)
+    show_full_result_count = False
+    paginator = CappedPaginator
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
+    ) -> tuple[QuerySet[Suppression], bool]:
+        """Find the address however it is written."""
+        return super().get_search_results(request, queryset, address_normalized(search_term))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Readers and mail servers decide, not staff."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
+        """It is there, or it is not."""
+        return False

@@ -17,9 +17,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from styleguide_example.common import leases
-from styleguide_example.emails import attempts, connections
+from styleguide_example.emails import attempts, connections, suppressions
 from styleguide_example.emails.backends import Delivery
-from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
+from styleguide_example.emails.enums import CancelReason, EmailStatus, FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError, EmailInvalidError, EmailNotClaimedError
 from styleguide_example.emails.mime import email_to_message
 from styleguide_example.emails.models import Email
@@ -46,7 +46,8 @@ def email_send(*, email: Email, owner: str = "") -> Email:
     """Claim ``email``, send it over SMTP and record the outcome. Blocks for as long as the server takes.
 
     Outside any transaction: the claim, the mark before the wire and the record each commit for themselves. However
-    often and wherever it is called, an e-mail has one sender at a time, and one that was SENT is never sent again.
+    often and wherever it is called, an e-mail has one sender at a time, and one that was SENT is never sent again. One
+    with a ``batch`` whose address is suppressed by now is not sent: it ends in CANCELLED.
 
     Args:
         owner: who holds the lease; a task passes its id.
@@ -59,6 +60,8 @@ def email_send(*, email: Email, owner: str = "") -> Email:
     """
     claim = _claim(email, owner)
     try:
+        if _is_unwanted(claim.email):
+            return _suppressed(claim)
         delivery = _deliver(claim)
     except (DatabaseError, InterfaceError):
         raise  # what the database cannot record now, the lease and the sweep end
@@ -69,7 +72,10 @@ def email_send(*, email: Email, owner: str = "") -> Email:
             delivery = Delivery(reply=error.reply, refused_for_good=error.refused)
         else:
             raise _recorded(claim, error) from error
-    return _delivered(claim, delivery)
+    try:
+        return _delivered(claim, delivery)
+    finally:  # after the record, which is what must not be lost
+        suppressions.suppress_refused(refused=delivery.refused_for_good)
 
 
 def email_failed(*, email: Email) -> bool:
@@ -131,6 +137,29 @@ def _claim(email: Email, owner: str) -> _Claim:
             f"E-mail {email.pk} cannot be sent now: it has ended, is not due, or another worker has it."
         )
     return _Claim(email=row.get(), token=token)
+
+
+def _is_unwanted(email: Email) -> bool:
+    """Whether its readers want no e-mail written to many. Of one that is written to them alone nobody asks."""
+    return email.batch is not None and suppressions.are_all_suppressed(addresses=[*email.to, *email.cc, *email.bcc])
+
+
+def _suppressed(claim: _Claim) -> Email:
+    """End an e-mail that nobody wants any more: nothing of it was on the wire in this attempt."""
+    recorded = leases.lease_release(
+        claim.row,
+        token=claim.token,
+        status=EmailStatus.CANCELLED,
+        cancel_reason=CancelReason.SUPPRESSED,
+        ended_at=Now(),
+        updated_at=Now(),
+        next_attempt_at=None,
+    )
+    if not recorded:
+        raise EmailNotClaimedError(f"E-mail {claim.email.pk}: the lease was lost before the wire; nothing was sent.")
+    logger.info("email_suppressed", email_id=claim.email.pk)
+    claim.email.refresh_from_db()
+    return claim.email
 
 
 def _deliver(claim: _Claim) -> Delivery:
@@ -202,7 +231,10 @@ def _recorded(claim: _Claim, error: Exception) -> Exception:
     else:
         logger.error("email_send_bug", email_id=claim.email.pk, exc_info=error)
         failure = attempts.Failure(kind=FailureKind.BUG, error=f"{type(error).__name__}: {error}")
-    return attempts.attempt_failed(claim.email, token=claim.token, failure=failure)
+    outcome = attempts.attempt_failed(claim.email, token=claim.token, failure=failure)
+    if isinstance(error, DeliveryError):
+        suppressions.suppress_refused(refused=error.refused)
+    return outcome
 
 
 def _release_lost(email: Email) -> None:

@@ -13,6 +13,10 @@ class EmailStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: It may still go out.
+WAITING_STATUSES = (EmailStatus.READY, EmailStatus.SENDING)
+
+
 class FailureKind(models.TextChoices):
     """Why an attempt failed, by what can be done about it."""
 
@@ -37,3 +41,17 @@ class UnknownOutcome(models.TextChoices):
 
     RESEND = "resend", "Send it again: it may arrive twice, with one Message-ID"
     HOLD = "hold", "Hold it in FAILED for a person to decide"
+
+
+class CancelReason(models.TextChoices):
+    """Why an e-mail was cancelled, where it was not a person who cancelled this one."""
+
+    STOPPED = "stopped", "Its batch was stopped; resuming the batch asks for it again"
+    SUPPRESSED = "suppressed", "Its address unsubscribed, or is refused"
+
+
+class SuppressionReason(models.TextChoices):
+    """Why an address gets no e-mail written to many."""
+
+    UNSUBSCRIBED = "unsubscribed", "Its reader unsubscribed"
+    BOUNCED = "bounced", "The mail server refused it for good"

@@ -16,6 +16,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import sanitize_address
 from django.core.validators import validate_email
 
+from styleguide_example.core.enums import Priority
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import (
     CATEGORY_MAX_LENGTH,
@@ -124,6 +125,8 @@ def fields_check(fields: Mapping[str, Any]) -> None:
     if not fields["to"]:
         raise EmailInvalidError("An e-mail needs at least one recipient in 'to'.")
     senders = [fields["from_email"]] if fields["from_email"] else []
+    if fields["priority"] == Priority.RESERVED:
+        raise EmailInvalidError("Priority 0 is reserved for the engine room: HIGHEST is the first that an e-mail has.")
     for address in [*fields["to"], *fields["cc"], *fields["bcc"], *fields["reply_to"], *senders]:
         address_check(address)
     headers_check(fields["headers"])

@@ -6,14 +6,18 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
 
 from styleguide_example.common.models import BaseModel, LeasedModel
 from styleguide_example.core.enums import Priority
-from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
+from styleguide_example.emails.enums import CancelReason, EmailStatus, FailureKind, Phase, SuppressionReason
 
 SUBJECT_MAX_LENGTH = 998  # RFC 5322 2.1.1
 CATEGORY_MAX_LENGTH = 100
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
+BATCH_MAX_LENGTH = 100
+ADDRESS_MAX_LENGTH = 320
 
 
 def message_id_new() -> str:
@@ -57,6 +61,9 @@ class Email(BaseModel, LeasedModel):
     send_after = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Not sent any more after this.")
     idempotency_key = models.CharField(max_length=IDEMPOTENCY_KEY_MAX_LENGTH, null=True, blank=True)  # noqa: DJ001  unique, so absent must be NULL
+    batch = models.CharField(  # noqa: DJ001  absent is NULL: a partial index then serves every question for one batch
+        max_length=BATCH_MAX_LENGTH, null=True, blank=True, help_text="What it was written for, with many others."
+    )
     resend_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="resends", db_index=False
     )
@@ -69,6 +76,12 @@ class Email(BaseModel, LeasedModel):
     )
     sent_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    cancel_reason = models.CharField(
+        max_length=16,
+        choices=CancelReason.choices,
+        blank=True,
+        help_text="Empty: a person cancelled it, or nobody.",
+    )
     smtp_reply = models.TextField(blank=True)
     delivered_to = models.JSONField(default=list, blank=True, help_text="Addresses that the server took it for.")
     refused = models.JSONField(default=dict, blank=True, help_text="Addresses refused for good, with the reply.")
@@ -87,6 +100,9 @@ class Email(BaseModel, LeasedModel):
             models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="email_leased"),
             models.Index(fields=["resend_of"], condition=Q(resend_of__isnull=False), name="email_resent"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="email_ended"),
+            models.Index(
+                fields=["batch", "status", "cancel_reason"], condition=Q(batch__isnull=False), name="email_batch"
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -161,3 +177,21 @@ class EmailAttachment(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class Suppression(models.Model):
+    """An address that gets no e-mail written to many. What is written to one person goes out all the same."""
+
+    address = models.CharField(max_length=ADDRESS_MAX_LENGTH, unique=True, help_text="In lower case.")
+    reason = models.CharField(max_length=16, choices=SuppressionReason.choices)
+    note = models.TextField(blank=True, help_text="Of a refused address what the mail server said.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(address=Lower("address")), name="suppression_address_is_lower_case")
+        ]
+
+    def __str__(self) -> str:
+        return f"Suppression {self.pk} ({self.get_reason_display()})"

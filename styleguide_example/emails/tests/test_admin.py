@@ -133,6 +133,21 @@ class TestEmailAdminPages:
         for url in (LIST, _page(email)):
             assert attack not in staff.get(url).content.decode()
 
+    def test_show_no_link_that_unsubscribes(self, staff: Client) -> None:
+        link = "http://localhost:8000/unsubscribe/1.2.c3po/"
+        headers = {"X-A": "1", "List-Unsubscribe": f"<{link}>"}
+        email = EmailFactory.create(html=f'<a href="{link}">Leave</a>', plain_text=link, headers=headers)
+        page = _text(staff.get(_page(email)))
+        assert "X-A: 1" in page
+        assert "c3po" not in page
+
+    def test_filter_by_batch(self, staff: Client) -> None:
+        Email.objects.filter(pk=EmailFactory.create(subject="News").pk).update(batch="announcement:1")
+        EmailFactory.create(subject="Fine")
+        page = _text(staff.get(LIST, {"batch__exact": "announcement:1"}))
+        assert "News" in page
+        assert "Fine" not in page
+
     def test_show_no_link_that_signs_in(self, staff: Client) -> None:
         link = "http://localhost:8000/confirm/MQ/cx8-5f3/"
         email = EmailFactory.create(html=f'<a href="{link}">Confirm</a>', plain_text=f"Confirm: {link}")

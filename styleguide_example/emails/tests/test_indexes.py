@@ -1,15 +1,18 @@
 """Ten million rows, of which a few are pending: what is asked every ten seconds must not read the others."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from styleguide_example.common import leases
+from styleguide_example.emails.enums import WAITING_STATUSES
 from styleguide_example.emails.models import Email
+from styleguide_example.emails.selectors import email_batch_failed
 from styleguide_example.emails.tests.factories import EmailFactory
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +30,7 @@ def many_ended() -> None:
         cursor.execute("ANALYZE")
 
 
-def _plan(emails: QuerySet[Email]) -> str:
+def _plan(emails: QuerySet[Email, Any]) -> str:
     return emails.explain()
 
 
@@ -53,6 +56,13 @@ class TestIndexes:
     def test_find_what_ended_long_ago(self) -> None:
         old = Email.objects.filter(status=Email.Status.SENT, ended_at__lt=timezone.now() - timedelta(days=90))
         assert "email_ended" in _plan(old.order_by("ended_at")[:1000])
+
+    def test_find_what_belongs_to_a_batch(self) -> None:
+        batch = Email.objects.filter(batch="news:7")
+        counted = batch.values_list("batch", "status", "cancel_reason").annotate(Count("pk")).order_by()
+        assert "email_batch" in _plan(counted)
+        assert "email_batch" in _plan(batch.filter(status__in=WAITING_STATUSES)[:1])
+        assert "email_batch" in _plan(email_batch_failed(batch="news:7")[:50])
 
     def test_find_an_idempotency_key(self) -> None:
         plan = _plan(Email.objects.filter(idempotency_key="welcome:7"))

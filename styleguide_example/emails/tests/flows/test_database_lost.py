@@ -7,7 +7,7 @@ from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 CUT_ALL_OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -1,6 +1,3 @@
-import os
-import signal
-
 import pytest
 
 from styleguide_example.common.tests.processes import Worker
@@ -9,7 +6,7 @@ from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import sweep_until
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 class TestLostLease:
@@ -18,13 +15,13 @@ class TestLostLease:
         late = worker.start()
         email = email_asked_for()
         assert smtp.reached["message"].wait(20)
-        os.killpg(late.pid, signal.SIGSTOP)
+        late.pause()
 
         worker.start()
         recorded = sweep_until(email, Email.Status.SENT)
 
         smtp.released.set()
-        os.killpg(late.pid, signal.SIGCONT)
+        late.resume()
         late.wait_for_line("email_sent_after_lease_lost")
         # The one on the wire is the one that may come twice, with one Message-ID.
         assert smtp.copies() == {email.message_id: 2}
@@ -37,12 +34,12 @@ class TestLostLease:
         late = worker.start()
         email = email_asked_for()
         assert smtp.reached["ehlo"].wait(20)
-        os.killpg(late.pid, signal.SIGSTOP)
+        late.pause()
 
         worker.start()
         sweep_until(email, Email.Status.SENT)
 
         smtp.released.set()
-        os.killpg(late.pid, signal.SIGCONT)
+        late.resume()
         late.wait_for_line("email_not_claimed")
         assert smtp.copies() == {email.message_id: 1}

@@ -10,7 +10,7 @@ from styleguide_example.emails.tests.factories import EmailFactory
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
 from styleguide_example.emails.tests.smtp_server import SILENCE, SMTPServer
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 LONG_LEASE_SECONDS = 600  # so that it is not the lease that brings the e-mail back
