@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from styleguide_example.users.forms import UserAddForm
 from styleguide_example.users.models import User
@@ -44,6 +44,10 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # a generic in the 
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "full_name", "usable_password", "password1", "password2")}),
     )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Under its name."""
+        return super().changelist_view(request, {"title": "Users", **(extra_context or {})})
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
         """An address is confirmed or not: changing it here would carry the confirmation over to another one."""
