@@ -103,6 +103,8 @@ class Entry:
             raise ValueError(f"{self.task.name} is not declared with schedulable=True.")
         self._check_kwargs()
         queue_check(self.queue)
+        if self.priority is not None:
+            self.task.priority_check(self.priority)
         if self.expires_seconds is not None and self.expires_seconds < 1:
             raise ValueError("a run that expires at once can never run.")
         seconds = (self.jitter_seconds, self.grace_seconds or 0, self.expires_seconds or 0)

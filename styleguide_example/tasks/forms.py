@@ -168,6 +168,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         data = super().clean()
         self._check_version(data)
         self._check_call(data.get("task"), data.get("kwargs"))
+        self._check_priority(data.get("task"), data.get("priority"))
         if data.get("expires") and data.get("expire_seconds"):
             self.add_error("expires", "django-celery-beat keeps either this or “Expires after”, not both.")
         if data.get("start_time") and data.get("expires") and data["start_time"] >= data["expires"]:
@@ -205,6 +206,14 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
                 signature_check(task, json.loads(kwargs))
             except TypeError as error:
                 self.add_error("kwargs", f"The task cannot be called so: {error}.")
+
+    def _check_priority(self, name: str | None, priority: int | None) -> None:
+        task: Any = _schedulable().get(name or "")
+        try:
+            if task is not None and priority is not None:
+                task.priority_check(priority)
+        except ValueError as error:
+            self.add_error("priority", str(error))
 
     def _check_disabled(self, data: dict[str, Any]) -> None:
         if data.get("enabled"):

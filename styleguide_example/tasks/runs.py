@@ -16,7 +16,7 @@ from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from styleguide_example.common.leases import UNCLAIMED, leases_expired, rows_to_wake, rows_woken
 from styleguide_example.common.wakeups import broker_pause_is_on
-from styleguide_example.core.enums import Priority
+from styleguide_example.jobs.messages import JOB_HEADER
 from styleguide_example.tasks.entries import queue_check, queue_names
 from styleguide_example.tasks.enums import OPEN_STATES, Overlap, RunState, RunTrigger
 from styleguide_example.tasks.models import Schedule, ScheduleRun
@@ -33,13 +33,14 @@ ATTEMPTS_MAX = 3
 #: So many messages wait in the queue at most before the sweep adds no more.
 SWEEP_LIMIT = 1000
 
-#: By these Celery would take the message for another task, or for one that came before.
+#: By these Celery, or our own worker, would take the message for another task, or for one that came before.
 #: https://docs.celeryq.dev/en/stable/internals/protocol.html#definition
 _RESERVED_HEADERS = frozenset(
     {
         *("lang", "task", "id", "root_id", "parent_id", "group", "group_index", "meth", "shadow", "eta", "expires"),
         *("retries", "timelimit", "argsrepr", "kwargsrepr", "origin", "ignore_result", "replaced_task_nesting"),
         *("stamped_headers", "stamps"),
+        JOB_HEADER,  # by this the worker would look for a job of that id, find none, and drop every message of the run
     }
 )
 
@@ -237,7 +238,7 @@ def _publish(run: Published) -> bool:
         raise ValueError(f"No task called {run.row.task} may be scheduled.")
     queue_check(run.row.queue)
     if run.row.priority is not None:
-        Priority.check(run.row.priority)
+        task.priority_check(run.row.priority)
     headers = json.loads(run.row.headers or "{}")
     if reserved := _RESERVED_HEADERS.intersection(headers):
         raise ValueError(f"Headers of Celery's own cannot be set: {', '.join(sorted(reserved))}.")

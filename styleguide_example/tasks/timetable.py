@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+from styleguide_example.api.tasks import api_cleanup as api_cleanup_task
 from styleguide_example.emails.tasks import email_cleanup as email_cleanup_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+from styleguide_example.jobs.tasks import job_cleanup as job_cleanup_task
+from styleguide_example.jobs.tasks import job_sweep as job_sweep_task
+from styleguide_example.notifications.tasks import notification_cleanup as notification_cleanup_task
 from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.tasks import schedule_run_cleanup as schedule_run_cleanup_task
@@ -28,6 +32,36 @@ TIMETABLE = [
         # https://crontab.guru/#30_3_*_*_*
         when=Cron("30 3 * * *"),
         in_words="At 03:30 UTC every day",
+    ),
+    Entry(
+        name="Wake workers for jobs that were left behind",
+        task=job_sweep_task,
+        # Cron cannot say it: a killed worker should cost its job seconds, not minutes.
+        when=Every(timedelta(seconds=10)),
+        in_words="Every 10 seconds",
+        expires_seconds=60,
+        overlap=Overlap.SKIP,
+    ),
+    Entry(
+        name="Delete jobs that ended long ago",
+        task=job_cleanup_task,
+        # https://crontab.guru/#40_3_*_*_*
+        when=Cron("40 3 * * *"),
+        in_words="At 03:40 UTC every day",
+    ),
+    Entry(
+        name="Delete old notifications",
+        task=notification_cleanup_task,
+        # https://crontab.guru/#45_3_*_*_*
+        when=Cron("45 3 * * *"),
+        in_words="At 03:45 UTC every day",
+    ),
+    Entry(
+        name="Delete old answers and tokens of the API",
+        task=api_cleanup_task,
+        # https://crontab.guru/#25_*_*_*_*
+        when=Cron("25 * * * *"),
+        in_words="At minute 25 of every hour",
     ),
     Entry(
         name="Delete expired sessions and old rate-limit windows",

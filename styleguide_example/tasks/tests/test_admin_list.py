@@ -154,6 +154,7 @@ class TestSwitch:
         assert "formaction" not in _page(reader)
 
 
+@pytest.mark.once
 class TestAThousandEntries:
     def test_take_few_queries_and_few_bytes(
         self, staff: Client, django_assert_max_num_queries: DjangoAssertNumQueries

@@ -31,6 +31,8 @@ on_the_database = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example is rolled back
 )
 
+pytestmark = pytest.mark.once
+
 WHENS: dict[str, When] = {str(when): when for when in (Every(timedelta(seconds=10)), Cron("30 3 * * *"))}
 VALUES: dict[str, list[Any]] = {
     "priority": [1, 3, 5],

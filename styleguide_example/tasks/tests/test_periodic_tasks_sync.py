@@ -16,7 +16,7 @@ from django_celery_beat.models import (
 )
 
 from styleguide_example.core.enums import Priority
-from styleguide_example.emails.tasks import email_cleanup
+from styleguide_example.jobs.tasks import job_sweep
 from styleguide_example.tasks import schedules
 from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import MissedRuns, Overlap, SyncAction
@@ -127,11 +127,11 @@ class TestPeriodicTasksSync:
     @pytest.mark.parametrize(
         ("changes", "fields"),
         [
-            ({"task": email_cleanup, "priority": 0}, ("task",)),
+            ({"task": job_sweep}, ("task",)),
             ({"when": Every(timedelta(seconds=20))}, ("when",)),
             ({"when": Cron("* * * * *"), "in_words": "x"}, ("when", "description")),
             ({"when": Once(LONG_AGO)}, ("when",)),
-            ({"task": anything, "kwargs": {"a": 1}, "priority": 0}, ("task", "kwargs")),
+            ({"task": anything, "kwargs": {"a": 1}}, ("task", "kwargs", "priority")),
             ({"priority": Priority.LOW}, ("priority",)),
             ({"queue": "slow"}, ("queue",)),
             ({"enabled": False}, ("enabled",)),

@@ -45,6 +45,7 @@ def _edit_all() -> None:
     Schedule.objects.update(grace_seconds=7)
 
 
+@pytest.mark.once
 class TestThousandEntries:
     def test_take_at_most_25_queries_whatever_happens_to_them(self) -> None:
         def take(entries: list[Entry], *, rows: int, **how: Any) -> None:
@@ -79,6 +80,7 @@ class TestThousandEntries:
         assert PeriodicTask.objects.count() == 500
 
 
+@pytest.mark.once
 class TestTenThousandEntries:
     def test_come_change_and_go(self) -> None:
         for entries in (_entries(10_000), _entries(10_000, shift=1), []):

@@ -25,6 +25,7 @@ class TestRunThatIsRefused:
         [
             ({"headers": '{"task": "styleguide_example.emails.tasks.email_send"}'}, "Headers of Celery's own"),
             ({"headers": '{"id": "x"}'}, "Headers of Celery's own"),
+            ({"headers": '{"job": "count"}'}, "Headers of Celery's own"),
             ({"headers": "[1]"}, "TypeError"),
             ({"kwargs": "[" * 20_000}, "RecursionError"),
             ({"kwargs": "{"}, "JSONDecodeError"),

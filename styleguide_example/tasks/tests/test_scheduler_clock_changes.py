@@ -12,7 +12,7 @@ from styleguide_example.tasks.tests.beats import Beat, due_written, schedule_mak
 from styleguide_example.tasks.tests.wall_clock import WallClock, clock_changes
 from styleguide_example.tasks.timing import Cron, Every
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.no_services, pytest.mark.django_db]
 
 DAY = timedelta(days=1)
 LINES = ["30 2 * * *", "0 2 * * *", "45 1 * * *", "15 * * * *", "*/20 1-3 * * *", "0 3 * * 0", "30 0 * * *"]

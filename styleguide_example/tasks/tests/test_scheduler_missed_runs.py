@@ -11,7 +11,7 @@ from styleguide_example.tasks.snapshot import COUNTED_MAX, TAKEOVER_SECONDS
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, lease_run_out, runs_of, schedule_make
 from styleguide_example.tasks.timing import Cron, Every, When
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.no_services, pytest.mark.django_db]
 
 MINUTE = timedelta(minutes=1)
 MINUTELY = Cron("* * * * *")

@@ -15,7 +15,7 @@ from styleguide_example.tasks.models import Schedule, ScheduleRun
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, runs_of, schedule_make
 from styleguide_example.tasks.timing import Cron, Every, Once
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.no_services, pytest.mark.django_db]
 
 TEN = Every(10 * SECOND)
 HOURLY = Every(3600 * SECOND)

@@ -4,11 +4,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from styleguide_example.tasks.tests.wall_clock import WallClock, clock_changes
 from styleguide_example.tasks.timing import Cron, Every, When, due_latest, due_times
+
+pytestmark = pytest.mark.once
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)

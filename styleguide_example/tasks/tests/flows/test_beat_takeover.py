@@ -1,7 +1,5 @@
 """Two real beats and a worker. Counted at the edges: due times that have a row, and bodies that ran."""
 
-import os
-import signal
 import time
 
 import pytest
@@ -19,7 +17,7 @@ from styleguide_example.tasks.tests.flows.beat_processes import (
     wait_for_the_end,
 )
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 def _two(beats: Beats) -> tuple[Process, Process]:
@@ -66,10 +64,10 @@ class TestTakeover:
         paused, successor = _two(beats)
         wait_for_runs(row, number=2)
 
-        os.kill(paused.pid, signal.SIGSTOP)
+        paused.pause()
         wait_until(lambda: leads(successor), timeout=15)
         wait_for_runs(row, number=2, after=last_due(row))
-        os.kill(paused.pid, signal.SIGCONT)
+        paused.resume()
         paused.wait_for_line("beat_stands_by")
         wait_for_runs(row, number=2, after=last_due(row))
 
