@@ -1,4 +1,4 @@
-"""``make demo``: three people sign up, and every e-mail and schedule is accounted for.
+"""``make demo``: three people sign up and get an announcement; every e-mail, job and schedule is accounted for.
 
 Everything is the real thing, in a temporary directory and on free ports: nothing outside is read, used or left behind.
 """
@@ -27,9 +27,12 @@ from styleguide_example.embedded.environment import (
 )
 from styleguide_example.embedded.interrupts import interrupts_become_one
 from styleguide_example.embedded.journey import (
+    Browser,
     JourneyError,
     Person,
     admin_sign_in,
+    announcement_send,
+    is_ended,
     person_onboard,
     person_sign_up,
     schedule_edit,
@@ -42,6 +45,17 @@ PEOPLE = ("Ada Lovelace", "Grace Hopper", "Katherine Johnson")
 #: What an admin edits, and to what.
 EDITED = "Delete e-mails that ended long ago"
 EDITED_LINE = "45 4 * * *"
+#: What is announced to those who completed onboarding: the three, and not the admin.
+AUDIENCE = "onboarded"
+SUBJECT = "Field notes can be shared now"
+TEXT = """Since today a note has a button **Share**.
+
+1. Open a note.
+2. Choose who may read it.
+
+[What is new](https://example.com/new) tells the rest."""
+#: A confirmation, a welcome, and the announcement.
+EMAILS_PER_PERSON = 3
 LOG_LINES_SHOWN = 25
 
 
@@ -68,7 +82,17 @@ def _demo(directory: Path) -> int:
             say(f"  {line}", to=sys.stderr)
         return 1
     return subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "manage.py", "demo_account", "--people", str(len(PEOPLE)), "--edits", "1"],
+        [
+            sys.executable,
+            "manage.py",
+            "demo_account",
+            "--people",
+            str(len(PEOPLE)),
+            "--edits",
+            "1",
+            "--announcements",
+            "1",
+        ],
         cwd=PROJECT_DIR,
         env=environment,
         check=False,
@@ -104,7 +128,9 @@ def _play(environment: Mapping[str, str], directory: Path, logs: LogFiles) -> No
         say(f"{len(PEOPLE)} people sign up and complete onboarding at {base_url}")
         for name in PEOPLE:
             _sign_up_and_onboard(stack, base_url, mailbox_directory(directory), name)
-        _edit_and_deploy(stack, base_url, logs)
+        browser = _sign_in_as_admin(stack, base_url, logs)
+        _edit_and_deploy(stack, base_url, browser, logs)
+        _announce(stack, base_url, browser, mailbox_directory(directory))
         say("\nStopping everything")
     say(f"Stopped; {time.monotonic() - began:.1f} s in all\n")
 
@@ -118,8 +144,7 @@ def _start_product(stack: Stack, environment: Mapping[str, str], directory: Path
 
 
 def _sign_up_and_onboard(stack: Stack, base_url: str, mailbox: Path, name: str) -> None:
-    address = f"{name.split(maxsplit=1)[0].lower()}@example.com"
-    person = Person(name=name, address=address, password=secrets.token_urlsafe(16))
+    person = _person(name)
     browser = person_sign_up(base_url=base_url, person=person)
     confirmation = _mails_of(stack, mailbox, person, count=1)[0]
     say(f"  {name:<18} signed up, got {confirmation.subject!r}")
@@ -128,13 +153,16 @@ def _sign_up_and_onboard(stack: Stack, base_url: str, mailbox: Path, name: str) 
     say(f"  {'':<18} completed onboarding, got {welcome.subject!r}")
 
 
-def _edit_and_deploy(stack: Stack, base_url: str, logs: LogFiles) -> None:
-    say("\nAn admin edits a schedule in the browser, and a deploy comes after it")
+def _sign_in_as_admin(stack: Stack, base_url: str, logs: LogFiles) -> Browser:
     stack.finish("admin")
     found = re.search(r"(\S+), password (\S+)", "\n".join(logs.lines("admin")))
     if found is None:
         raise StackError("No administrator was made.", name="admin")
-    browser = admin_sign_in(base_url=base_url, address=found.group(1), password=found.group(2))
+    return admin_sign_in(base_url=base_url, address=found.group(1), password=found.group(2))
+
+
+def _edit_and_deploy(stack: Stack, base_url: str, browser: Browser, logs: LogFiles) -> None:
+    say("\nAn admin edits a schedule in the browser, and a deploy comes after it")
     schedule_edit(browser=browser, base_url=base_url, name=EDITED, cron_line=EDITED_LINE)
     say(f"  {EDITED!r} was moved to {EDITED_LINE!r}")
     lines_before = len(logs.lines("release"))
@@ -142,6 +170,24 @@ def _edit_and_deploy(stack: Stack, base_url: str, logs: LogFiles) -> None:
     for line in logs.lines("release")[lines_before:]:
         if "chedules:" in line or EDITED in line:
             say(f"  deploy: {line.strip()}")
+
+
+def _announce(stack: Stack, base_url: str, browser: Browser, mailbox: Path) -> None:
+    say(f"\nAn admin announces {SUBJECT!r} to all who completed onboarding")
+    began = time.monotonic()
+    page = announcement_send(browser=browser, base_url=base_url, subject=SUBJECT, text=TEXT, audience=AUDIENCE)
+    stack.wait_until(
+        lambda: is_ended(browser.get(page.url)), what="the announcement to be written and sent", name="worker"
+    )
+    say(f"  written and sent in {time.monotonic() - began:.1f} s")
+    for name in PEOPLE:
+        mail = _mails_of(stack, mailbox, _person(name), count=EMAILS_PER_PERSON)[-1]
+        say(f"  {name:<18} got {mail.subject!r}")
+
+
+def _person(name: str) -> Person:
+    address = f"{name.split(maxsplit=1)[0].lower()}@example.com"
+    return Person(name=name, address=address, password=secrets.token_urlsafe(16))
 
 
 def _mails_of(stack: Stack, mailbox: Path, person: Person, *, count: int) -> list[CaughtMail]:

@@ -138,6 +138,25 @@ def schedule_edit(*, browser: Browser, base_url: str, name: str, cron_line: str)
         raise JourneyError(f"The admin did not save the schedule {name!r}: {_errors(saved)}")
 
 
+def announcement_send(*, browser: Browser, base_url: str, subject: str, text: str, audience: str) -> Page:
+    """Write an announcement and send it, as an admin does. Returns the page on which its sending can be watched."""
+    answers = {"subject": subject, "body": text, "audience": audience, "_save": "Save"}
+    browser.submit(browser.get(f"{base_url}/admin/announcements/announcement/add/"), answers)
+    announcements = browser.get(f"{base_url}/admin/announcements/announcement/")
+    link = re.search(rf'href="[^"]*/(\d+)/[^"]*"[^>]*>\s*{re.escape(subject)}\s*<', announcements.html)
+    if link is None:
+        raise JourneyError(f"The admin does not list the announcement {subject!r}.")
+    page = browser.submit(browser.get(urllib.parse.urljoin(announcements.url, f"{link.group(1)}/send/")), {})
+    if not page.path.endswith("/progress/"):
+        raise JourneyError(f"The announcement was not sent: {page.path} says: {_errors(page)}")
+    return page
+
+
+def is_ended(page: Page) -> bool:
+    """Return whether the page of something that goes on says that it has come to its end."""
+    return 'data-active="1"' not in page.html
+
+
 def _errors(page: Page) -> str:
     found = re.findall(r'class="errorlist[^>]*>(.*?)</ul>', page.html, re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", " ".join(found)).split()) or "nothing"

@@ -8,6 +8,8 @@ from django_celery_beat.models import PeriodicTask
 from styleguide_example.emails.models import Email
 from styleguide_example.embedded.account import account_make
 from styleguide_example.embedded.mailbox import CaughtMail, caught_add, caught_list
+from styleguide_example.jobs.enums import JobState
+from styleguide_example.jobs.tests.factories import job_ended_make, job_running_make
 from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.timetable import TIMETABLE
 
@@ -45,10 +47,37 @@ class TestAccountMake:
             "emails_sent": 2,
             "lost": 0,
             "duplicates": 0,
+            "jobs_succeeded": 0,
             "schedules": len(TIMETABLE),
             "schedule_edits_kept": 0,
         }
         assert all(line.milliseconds and 900 < line.milliseconds < 10_000 for line in account.emails)
+
+    def test_says_how_each_job_ended(self, directory: Path) -> None:
+        job_ended_make(kind="announcement-send", progress_message="E-mails written: 3.", attempts=1)
+        emails = [_sent("ada@example.com") for _ in range(3)]
+
+        account = account_make(people=1, announcements=1, caught=_catch(directory, *emails))
+
+        (line,) = account.jobs
+        assert (line.kind, line.state, line.said, line.attempts) == (
+            *("announcement-send", JobState.SUCCESS, "E-mails written: 3.", 1),
+        )
+        assert account.figures()["jobs_succeeded"] == 1
+        assert account.problems == []
+
+    def test_complains_about_a_job_that_failed(self, directory: Path) -> None:
+        job_ended_make(JobState.FAILURE)
+        emails = [_sent("ada@example.com") for _ in range(3)]
+
+        account = account_make(people=1, announcements=1, caught=_catch(directory, *emails))
+
+        assert account.jobs[0].said == "It went wrong."
+        assert account.problems == ["1 jobs were started, 0 succeeded."]
+
+    def test_shows_a_job_that_has_not_ended(self, directory: Path) -> None:
+        job_running_make()
+        assert account_make(people=0, caught=[]).jobs[0].seconds is None
 
     def test_counts_as_lost_what_is_recorded_as_sent_and_never_arrived(self, directory: Path) -> None:
         arrived, _lost = _sent("ada@example.com"), _sent("ada@example.com")

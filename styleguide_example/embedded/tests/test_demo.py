@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from styleguide_example.common.tests.processes import Process, wait_until
-from styleguide_example.embedded.demo import PEOPLE, demo_environment
+from styleguide_example.embedded.demo import EMAILS_PER_PERSON, PEOPLE, demo_environment
 from styleguide_example.embedded.environment import without_project_variables
 from styleguide_example.tasks.timetable import TIMETABLE
 
@@ -41,9 +41,10 @@ class TestDemo:
         wait_until(lambda: "}" in demo.output, timeout=90)
 
         assert json.loads(demo.lines[-1]) == {
-            "emails_sent": 2 * len(PEOPLE),
+            "emails_sent": EMAILS_PER_PERSON * len(PEOPLE),
             "lost": 0,
             "duplicates": 0,
+            "jobs_succeeded": 1,
             "schedules": len(TIMETABLE),
             "schedule_edits_kept": 1,
         }

@@ -31,12 +31,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
         parser.add_argument("--people", type=int, required=True, help="How many signed up and completed onboarding.")
+        parser.add_argument("--announcements", type=int, default=0, help="How many were sent to all of them.")
         parser.add_argument("--edits", type=int, default=0, help="How many schedules an admin edited.")
 
-    def handle(self, *args: Any, people: int, edits: int, **options: Any) -> None:
+    def handle(self, *args: Any, people: int, edits: int, announcements: int, **options: Any) -> None:
         """Count, and say it."""
-        account = account_make(people=people, edits=edits, caught=caught_list(mailbox_directory(settings.VAR_DIR)))
+        caught = caught_list(mailbox_directory(settings.VAR_DIR))
+        account = account_make(people=people, edits=edits, announcements=announcements, caught=caught)
         self._emails(account)
+        self._jobs(account)
         self._schedules(account)
         self.stdout.write(json.dumps(account.figures()))
         if account.problems:
@@ -52,6 +55,13 @@ class Command(BaseCommand):
             took = "never arrived" if line.milliseconds is None else f"{line.milliseconds:.0f} ms"
             attempts = "1 attempt" if line.attempts == 1 else f"{line.attempts} attempts"
             self.stdout.write(f"  {line.to:<{to}}  {line.subject:<{subject}}  {line.status}  {attempts}  {took:>7}")
+
+    def _jobs(self, account: Account) -> None:
+        self.stdout.write("\nJobs")
+        for job in account.jobs:
+            attempts = "1 attempt" if job.attempts == 1 else f"{job.attempts} attempts"
+            took = "not ended" if job.seconds is None else f"{job.seconds:.1f} s"
+            self.stdout.write(f"  {job.kind}  {job.state}  {attempts}  {took}  {job.said}")
 
     def _schedules(self, account: Account) -> None:
         self.stdout.write("\nSchedules")
