@@ -24,6 +24,8 @@ APP_BASE_URL = env.str("APP_BASE_URL", default="http://localhost:8000").rstrip("
 #: How many proxies in front of us write ``X-Forwarded-For``; 0 means that the header is not believed.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
+#: Their templates take the place of Django's own: admin/base_site.html.
+FIRST_APPS = ["styleguide_example.users"]
 DJANGO_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -35,17 +37,27 @@ DJANGO_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
-THIRD_PARTY_APPS = ["django_celery_beat", "django_structlog"]
+THIRD_PARTY_APPS = [
+    "django_celery_beat",
+    "django_structlog",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
 LOCAL_APPS = [
     "styleguide_example.common",
+    "styleguide_example.api",
     "styleguide_example.emails",
-    "styleguide_example.users",
+    "styleguide_example.notifications",
+    "styleguide_example.jobs",
+    "styleguide_example.announcements",
     "styleguide_example.tasks",
 ]
 #: Mail catcher, mailbox page, embedded broker and demo: production does not install them.
 DEVELOPMENT_APPS = ["styleguide_example.embedded"]
 
-INSTALLED_APPS = DJANGO_APPS + THIRD_PARTY_APPS + LOCAL_APPS + DEVELOPMENT_APPS
+INSTALLED_APPS = FIRST_APPS + DJANGO_APPS + THIRD_PARTY_APPS + LOCAL_APPS + DEVELOPMENT_APPS
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -71,6 +83,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "styleguide_example.notifications.context_processors.unread_notifications",
             ],
         },
     },
@@ -98,9 +111,13 @@ WHITENOISE_USE_FINDERS = DEBUG
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-from config.settings.celery import *  # noqa: F403  settings modules compose by star, Django reads the names
+from config.settings.announcements import *  # noqa: F403  settings modules compose by star, Django reads the names
+from config.settings.api import *  # noqa: F403
+from config.settings.celery import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
 from config.settings.email_sending import *  # noqa: F403
+from config.settings.jobs import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
+from config.settings.notifications import *  # noqa: F403
 from config.settings.schedules import *  # noqa: F403
 from config.settings.sign_up import *  # noqa: F403

@@ -9,8 +9,8 @@ from django.conf import global_settings
 from config.env import BASE_DIR
 
 DJANGOS = {*dir(global_settings), "ROOT_URLCONF"}  # which has no default
-#: Read by packages: Celery (its names have a check of their own), django-structlog, WhiteNoise.
-OTHERS = ("CELERY_", "DJANGO_STRUCTLOG_", "WHITENOISE_")
+#: Read by packages: Celery (its names have a check of their own), django-structlog, WhiteNoise, DRF, drf-spectacular.
+OTHERS = ("CELERY_", "DJANGO_STRUCTLOG_", "WHITENOISE_", "REST_FRAMEWORK", "SPECTACULAR_SETTINGS")
 
 
 def _trees(folder: str) -> Iterator[ast.Module]:
