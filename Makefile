@@ -47,7 +47,7 @@ $(STAMP): requirements/dev.txt
 run: $(STAMP) ## Run the product on this machine until Ctrl-C
 	@$(PY) -m styleguide_example.embedded.run
 
-demo: $(STAMP) ## Show that no e-mail of three people is lost, and no edit of an admin
+demo: $(STAMP) ## Show that no e-mail of three people is lost, no edit of an admin, no job; ends with the account
 	@$(PY) -m styleguide_example.embedded.demo
 
 test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make test ARGS="-k mailbox"
@@ -60,7 +60,7 @@ test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make
 
 # Once, on the database and broker of the environment. The processes wait more than they compute, so 3 do on 2 cores.
 pytest: $(STAMP)
-	@$(PY) -m pytest -q -n 3 $(ARGS)
+	@$(PY) -m pytest -q -n 3 --dist worksteal $(ARGS)
 
 coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"

@@ -16,6 +16,24 @@ from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run again on another database, or with another broker, what asks it something. A file that is named runs whole.
+
+    ``once``: neither matters (browsers, clocks). ``no_services``: the database matters, the broker does
+    not (leases, the mail server). All run on SQLite with the embedded broker, and those not ``once`` on PostgreSQL too.
+    """
+    if config.option.file_or_dir:
+        return
+    kept = list(items)
+    if "DATABASE_URL" in os.environ:
+        kept = [item for item in kept if item.get_closest_marker("once") is None]
+    if "CELERY_BROKER_URL" in os.environ:
+        kept = [item for item in kept if "broker" in getattr(item, "fixturenames", ())]
+        kept = [item for item in kept if item.get_closest_marker("no_services") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """The broker of ``CELERY_BROKER_URL``; without one, the embedded broker in this run's directory."""
