@@ -50,13 +50,14 @@ run: $(STAMP) ## Run the product on this machine until Ctrl-C
 demo: $(STAMP) ## Show that no e-mail of three people is lost, no edit of an admin, no job; ends with the account
 	@$(PY) -m styleguide_example.embedded.demo
 
+# BROKER names another broker for the half on PostgreSQL: make test BROKER=amqp://guest:guest@127.0.0.1:5672//
 test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make test ARGS="-k mailbox"
 	@echo "On SQLite, with the embedded broker:"
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest
-	@echo "On PostgreSQL (from the package index), with the embedded broker:"
-	@$(NO_SERVICES) $(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m styleguide_example.common.tests.with_postgresql \
+	@echo "On PostgreSQL (from the package index), with $(if $(BROKER),the broker that BROKER names,the embedded broker):"
+	@$(NO_SERVICES) $(if $(BROKER),CELERY_BROKER_URL='$(BROKER)') $(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m styleguide_example.common.tests.with_postgresql \
 		$(MAKE) --no-print-directory pytest ARGS="$(NOT_EMBEDDED) $(ARGS)"
-	@echo "Not run here: the suite with RabbitMQ and with Redis as services; .ci/run does that, and says what it needs."
+	@$(if $(BROKER),:,echo "Not run here: the suite with RabbitMQ and with Redis as services; .ci/run does that, and says what it needs.")
 
 # Once, on the database and broker of the environment. The processes wait more than they compute, so 3 do on 2 cores.
 pytest: $(STAMP)

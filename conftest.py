@@ -16,6 +16,11 @@ from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """For a second broker, after the first was asked everything."""
+    parser.addoption("--asks-broker", action="store_true", help="run only what asks a broker anything")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run again on another database, or with another broker, what asks it something. A file that is named runs whole.
 
@@ -27,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = list(items)
     if "DATABASE_URL" in os.environ:
         kept = [item for item in kept if item.get_closest_marker("once") is None]
-    if "CELERY_BROKER_URL" in os.environ:
+    if config.option.asks_broker:
         kept = [item for item in kept if "broker" in getattr(item, "fixturenames", ())]
         kept = [item for item in kept if item.get_closest_marker("no_services") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
