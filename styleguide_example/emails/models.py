@@ -18,6 +18,8 @@ CATEGORY_MAX_LENGTH = 100
 IDEMPOTENCY_KEY_MAX_LENGTH = 255
 BATCH_MAX_LENGTH = 100
 ADDRESS_MAX_LENGTH = 320
+SERVER_MAX_LENGTH = 50
+SCOPE_MAX_LENGTH = 320
 
 
 def message_id_new() -> str:
@@ -55,6 +57,13 @@ class Email(BaseModel, LeasedModel):
     plain_text = models.TextField()
     headers = models.JSONField(default=dict, blank=True)
     message_id = models.CharField(max_length=255, default=message_id_new, editable=False)
+
+    server = models.CharField(
+        max_length=SERVER_MAX_LENGTH,
+        blank=True,
+        db_default="",  # a worker of the former release writes rows without it
+        help_text="The name of the mail server in the settings. Empty: the default one.",
+    )
 
     # When
     priority = models.PositiveSmallIntegerField(choices=[(p.value, p.name.capitalize()) for p in Priority], default=5)
@@ -195,3 +204,35 @@ class Suppression(models.Model):
 
     def __str__(self) -> str:
         return f"Suppression {self.pk} ({self.get_reason_display()})"
+
+
+class SendingPace(models.Model):
+    """How fast everybody may send to a mail server, or by it to one domain. No row: as fast as it goes.
+
+    Shared by all workers of all machines that use this database.
+    """
+
+    scope = models.CharField(max_length=SCOPE_MAX_LENGTH, unique=True)
+    next_free_at = models.DateTimeField(null=True, help_text="When the next message would be on time (GCRA).")
+    paused_until = models.DateTimeField(null=True)
+    level = models.PositiveSmallIntegerField(default=0, help_text="How often in a row it was slowed down.")
+    reason = models.TextField(blank=True, help_text="What the server said.")
+    changed_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"Pace {self.pk}"
+
+
+class ConnectionLease(models.Model):
+    """How many connections of a scope a process uses, and until when it is believed."""
+
+    scope = models.CharField(max_length=SCOPE_MAX_LENGTH)
+    holder = models.UUIDField()
+    count = models.PositiveSmallIntegerField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["scope", "holder"], name="connection_lease_unique")]
+
+    def __str__(self) -> str:
+        return f"Connection lease {self.pk}"
