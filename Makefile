@@ -28,8 +28,16 @@ NO_SERVICES := env -u DATABASE_URL -u CELERY_BROKER_URL -u EMAIL_URL
 # The embedded profile is SQLite by definition.
 NOT_EMBEDDED := --ignore=styleguide_example/embedded
 
+# The peers of the benchmark are installed apart: nothing else needs them.
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/installed
+BENCH_USABLE := $(shell test "$$(cat $(BENCH_STAMP) 2>/dev/null)" = "$(CURDIR)" && $(BENCH_VENV)/bin/python -c '' 2>/dev/null && echo yes)
+ifneq ($(BENCH_USABLE),yes)
+.PHONY: $(BENCH_STAMP)
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test pytest coverage check audit format requirements migrations shell clean
+.PHONY: help setup run demo test pytest coverage bench bench-quick check audit format requirements migrations shell clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +74,20 @@ pytest: $(STAMP)
 coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
 
+bench: $(BENCH_STAMP) ## Measure many e-mails against other ways to send them, on PostgreSQL and RabbitMQ: half an hour
+	@$(BENCH_VENV)/bin/python -m benchmarks.bulk $(ARGS)
+
+bench-quick: $(BENCH_STAMP) ## The decisive part of it, in under three minutes; what else there is: ARGS=--help
+	@$(BENCH_VENV)/bin/python -m benchmarks.bulk --quick $(ARGS)
+
+$(BENCH_STAMP): requirements/bench.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none is on the PATH. Name one: make bench PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "Installing into $(BENCH_VENV)/: a minute, and again only when requirements/bench.txt changes."
+	@rm -f $(BENCH_STAMP)
+	@test "$(BENCH_USABLE)" = yes || $(PYTHON) -m venv --clear $(BENCH_VENV)
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --require-hashes -r requirements/bench.txt
+	@printf '%s\n' "$(CURDIR)" > $(BENCH_STAMP)
+
 check: $(STAMP) ## Lint, format, types, contracts, migrations, deploy settings, known vulnerabilities
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
@@ -95,6 +117,7 @@ requirements: $(STAMP) ## Lock requirements/*.in into requirements/*.txt, with h
 	$(COMPILE) requirements/base.in -o requirements/base.txt
 	$(COMPILE) requirements/embedded.in -o requirements/embedded.txt
 	$(COMPILE) requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 
 migrations: $(STAMP) ## Write migrations for changed models
 	$(PY) manage.py makemigrations

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connection
 from pytest_django import Settings
 
 from styleguide_example.common import wakeups
+from styleguide_example.common.tests.databases import database_url
 from styleguide_example.common.tests.processes import Broker, Queue, Worker
-from styleguide_example.emails import connections
+from styleguide_example.emails import connections, limits, senders
 from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
 
@@ -64,9 +64,14 @@ def smtp(settings: Settings) -> Iterator[SMTPServer]:
         # Django's test runner put a list in the place of the mail server; here real sockets are wanted.
         settings.EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
         settings.EMAIL_PORT = server.port
+        # It may say "too much" and is asked again at once: that everybody slows down has tests of its own.
+        settings.EMAIL_SLOW_DOWN_PAUSE_SECONDS = 0
+        settings.EMAIL_SLOW_DOWN_RECOVERY_SECONDS = 0.001
         connections.connection_forget()
+        limits.gate_forget()
         yield server
         connections.connection_close()
+    senders.team_farewell()  # now nothing keeps them waiting
 
 
 @pytest.fixture
@@ -82,14 +87,3 @@ def worker(transactional_db: None, queue: Queue, smtp: SMTPServer) -> Iterator[W
     running = Worker(environment)
     yield running
     running.stop()
-
-
-def database_url() -> str:
-    """Where the test's database is, for another process."""
-    values = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"sqlite:///{values['NAME']}"
-    password = f":{values['PASSWORD']}" if values["PASSWORD"] else ""
-    if str(values["HOST"]).startswith("/"):  # the directory of a Unix socket
-        return f"postgres://{values['USER']}{password}@/{values['HOST']}/{values['NAME']}"
-    return f"postgres://{values['USER']}{password}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"

@@ -4,6 +4,10 @@
 directory, or one on the server of ``DATABASE_URL``. Messages go to a broker in memory, the same for both.
 """
 
+import benchmarks.prepared  # noqa: F401  sets Django up, before models are imported
+
+# isort: split
+
 import logging
 import sys
 from collections.abc import Callable, Iterable

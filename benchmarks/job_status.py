@@ -6,6 +6,10 @@ token, throttle), with no network in between; both views in short rounds that al
 machine.
 """
 
+import benchmarks.prepared  # noqa: F401  sets Django up, before models are imported
+
+# isort: split
+
 import io
 import logging
 import sys

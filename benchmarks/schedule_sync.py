@@ -4,6 +4,10 @@
 in a temporary directory, or one on the server of ``DATABASE_URL``.
 """
 
+import benchmarks.prepared  # noqa: F401  sets Django up, before models are imported
+
+# isort: split
+
 import json
 import os
 import sys

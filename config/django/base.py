@@ -115,6 +115,7 @@ from config.settings.announcements import *  # noqa: F403  settings modules comp
 from config.settings.api import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
+from config.settings.email_limits import *  # noqa: F403
 from config.settings.email_sending import *  # noqa: F403
 from config.settings.jobs import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403

@@ -3,25 +3,27 @@
 https://docs.djangoproject.com/en/5.2/topics/email/
 """
 
+from config import mail_servers
 from config.env import env
 
-# https://django-environ.readthedocs.io/en/latest/types.html#environ-env-email-url
-_server = env.email("EMAIL_URL", default="smtp://127.0.0.1:1025")
-EMAIL_BACKEND = _server["EMAIL_BACKEND"]
-if EMAIL_BACKEND == "django.core.mail.backends.smtp.EmailBackend":
-    # The same, but it says how far the conversation came when it failed.
-    EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
-EMAIL_HOST = _server["EMAIL_HOST"]
-EMAIL_PORT = _server["EMAIL_PORT"]
-EMAIL_HOST_USER = _server["EMAIL_HOST_USER"]
-EMAIL_HOST_PASSWORD = _server["EMAIL_HOST_PASSWORD"]
-EMAIL_USE_TLS = _server.get("EMAIL_USE_TLS", False)
-EMAIL_USE_SSL = _server.get("EMAIL_USE_SSL", False)
+_server = mail_servers.server(env.str("EMAIL_URL", default="smtp://127.0.0.1:1025"), of="EMAIL_URL")
+EMAIL_BACKEND = _server["BACKEND"]
+EMAIL_HOST = _server.get("host", "localhost")
+EMAIL_PORT = _server.get("port", 25)
+EMAIL_HOST_USER = _server.get("username", "")
+EMAIL_HOST_PASSWORD = _server.get("password", "")
+EMAIL_USE_TLS = _server.get("use_tls", False)
+EMAIL_USE_SSL = _server.get("use_ssl", False)
 #: Seconds for each answer of the server. RFC 5321 4.5.3.2 would allow minutes; a worker has better things to do.
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=15)
 
 #: Seconds for the answer to the whole message. Longer, because a server that took it and is not heard gets it twice.
 EMAIL_TIMEOUT_AFTER_DATA = env.int("EMAIL_TIMEOUT_AFTER_DATA_SECONDS", default=45)
+
+#: Further servers by alias, each with its fallback: the alias that sends while it is down. An e-mail names its server.
+EMAIL_SENDING_SERVERS = mail_servers.servers(
+    env.str("EMAIL_SERVERS", default=""), fallbacks=env.str("EMAIL_FALLBACKS", default="")
+)
 
 #: Sender where an e-mail names none.
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Fieldnote <hello@example.com>")
@@ -29,6 +31,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Fieldnote <hello@exa
 # -- Kept connections --------------------------------------------------------------------------------------------------
 EMAIL_CONNECTION_MAX_AGE_SECONDS = env.int("EMAIL_CONNECTION_MAX_AGE_SECONDS", default=300)
 EMAIL_CONNECTION_MAX_MESSAGES = env.int("EMAIL_CONNECTION_MAX_MESSAGES", default=100)
+#: A connection that was idle for longer is asked whether it still works (NOOP) before it is used.
+EMAIL_CONNECTION_MAX_IDLE_SECONDS = env.int("EMAIL_CONNECTION_MAX_IDLE_SECONDS", default=30)
 
 # -- Attempts ----------------------------------------------------------------------------------------------------------
 #: How long a worker may hold an e-mail. Longer than the hard time limit of its task.
@@ -44,10 +48,18 @@ EMAIL_SENDING_BACKOFF_MAX_SECONDS = env.int("EMAIL_SENDING_BACKOFF_MAX_SECONDS",
 EMAIL_SENDING_WAKE_AGAIN_SECONDS = env.int("EMAIL_SENDING_WAKE_AGAIN_SECONDS", default=30)
 #: A sweep brings the queue to this length at most, so that a long backlog is not published again and again.
 EMAIL_SENDING_SWEEP_LIMIT = env.int("EMAIL_SENDING_SWEEP_LIMIT", default=5000)
+#: More than so many e-mails that were left behind are a burst's work; fewer are woken one by one.
+EMAIL_SENDING_BURST_FROM = env.int("EMAIL_SENDING_BURST_FROM", default=20)
 #: When a worker dies, or the server falls silent, between the end of the message and the answer, nobody can know
 #: whether it was taken. "resend": may arrive twice, with one Message-ID; a server that falls silent again does not
 #: get it a third time. "hold": ends in FAILED, for a person to decide.
 EMAIL_SENDING_UNKNOWN_OUTCOME = env.str("EMAIL_SENDING_UNKNOWN_OUTCOME", default="resend")
+
+# -- Bursts: many at once ----------------------------------------------------------------------------------------------
+#: Connections of one worker process, each in a thread of its own. At most so many e-mails are in doubt when it is killed.
+EMAIL_SENDING_CONNECTIONS = env.int("EMAIL_SENDING_CONNECTIONS", default=8)
+#: A burst ends after this time and lets other tasks have its place; what is left is the next one's.
+EMAIL_SENDING_BURST_SECONDS = env.float("EMAIL_SENDING_BURST_SECONDS", default=5)
 
 # -- Limits and clean-up -----------------------------------------------------------------------------------------------
 EMAIL_ATTACHMENTS_MAX_BYTES = env.int("EMAIL_ATTACHMENTS_MAX_BYTES", default=10 * 1024 * 1024)

@@ -1,6 +1,6 @@
 """The door for many e-mails at once: written in few statements, asked for in the same breath, stopped, resumed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,7 +14,8 @@ from styleguide_example.emails import mime
 from styleguide_example.emails.enums import WAITING_STATUSES, CancelReason, EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import BATCH_MAX_LENGTH, Email
-from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+from styleguide_example.emails.rendering import CompiledTemplate
+from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 
 #: So many rows are in memory at once.
 CHUNK = 500
@@ -33,6 +34,16 @@ class NewEmail:
 
 
 @dataclass(frozen=True)
+class Recipient:
+    """Who gets one of many e-mails from a template, and what stands in it. The key makes it the only one."""
+
+    idempotency_key: str
+    to: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Created:
     """How many e-mails there are now, and those that could not be written: the reason by their key."""
 
@@ -47,20 +58,22 @@ def email_create_all(
     batch: str,
     category: str = "",
     from_email: str = "",
+    server: str = "",
     priority: Priority = Priority.LOW,
 ) -> Created:
-    """Write ``emails`` in the caller's transaction, already asked for, and wake the sweep once after the commit.
+    """Write ``emails`` in the caller's transaction, already asked for, and wake a burst once after the commit.
 
     Each is checked as :func:`~styleguide_example.emails.services.email_create` checks it; one that is not valid stops
     no other and is named in the answer. One whose key was used before is there already and is not written again, also
     when two write at once. They are LOW unless told otherwise, so that what one person waits for overtakes them.
 
-    ``emails`` may be a generator of any length: some hundreds are in memory at once.
+    ``emails`` may be a generator of any length: some hundreds are in memory at once. (With ``DEBUG`` Django keeps the
+    last statements, all of their rows with them.) On SQLite nobody else writes until the caller's transaction ends.
 
     Raises:
         EmailInvalidError: when what all share is not valid: batch, category, sender, priority.
     """
-    shared = _shared(batch=batch, category=category, from_email=from_email, priority=priority)
+    shared = _shared(batch=batch, category=category, from_email=from_email, server=server, priority=priority)
     count = 0
     invalid: dict[str, str] = {}
     rest = iter(emails)
@@ -69,8 +82,28 @@ def email_create_all(
         Email.objects.bulk_create([_row(email, shared) for email in valid], ignore_conflicts=True)
         count += len(valid)
     if count:
-        email_sweep_task.apply_async_on_commit()
+        email_send_due_task.apply_async_on_commit()
     return Created(count=count, invalid=invalid)
+
+
+def email_create_all_from_template(
+    *, template: str, recipients: Iterable[Recipient], context: Mapping[str, Any] | None = None, **shared: Any
+) -> Created:
+    """Write an e-mail from one template to each of ``recipients``, each with what stands in it for them alone.
+
+    Takes and promises what :func:`email_create_all` does, with the template's name for the category. The template is
+    compiled once, and each e-mail rendered when it is written. Give the template a ``.txt``: to make the text from the
+    HTML takes longer than everything else.
+
+    Args:
+        context: what is the same for all; a recipient's own comes before it.
+
+    Raises:
+        django.template.TemplateDoesNotExist: for a template that is not there, before anything is written.
+    """
+    compiled, common = CompiledTemplate(template), dict(context or {})
+    emails = _rendered(compiled, common, recipients)
+    return email_create_all(emails=emails, category=template, **shared)
 
 
 def email_batch_cancel(*, batch: str, limit: int = CHUNK) -> int:
@@ -92,7 +125,7 @@ def email_batch_cancel(*, batch: str, limit: int = CHUNK) -> int:
 
 @transaction.atomic
 def email_batch_resume(*, batch: str) -> int:
-    """Ask again for the e-mails of ``batch`` that :func:`email_batch_cancel` stopped, and wake the sweep on commit.
+    """Ask again for the e-mails of ``batch`` that :func:`email_batch_cancel` stopped, and wake a burst on commit.
 
     The same rows, attempts counted anew. One that was SENT, that a person cancelled, or whose address was suppressed is
     never touched. Returns how many.
@@ -109,8 +142,23 @@ def email_batch_resume(*, batch: str) -> int:
         updated_at=Now(),
     )
     if asked:
-        email_sweep_task.apply_async_on_commit()
+        email_send_due_task.apply_async_on_commit()
     return asked
+
+
+def _rendered(
+    compiled: CompiledTemplate, common: Mapping[str, Any], recipients: Iterable[Recipient]
+) -> Iterator[NewEmail]:
+    for recipient in recipients:
+        rendered = compiled.render({**common, **recipient.context})
+        yield NewEmail(
+            idempotency_key=recipient.idempotency_key,
+            to=recipient.to,
+            subject=rendered.subject,
+            html=rendered.html,
+            plain_text=rendered.plain_text,
+            headers=recipient.headers,
+        )
 
 
 def _shared(*, batch: str, **shared: Any) -> dict[str, Any]:

@@ -1,100 +1,190 @@
-"""One connection to the mail server for each thread, kept over messages.
+"""One connection to each mail server for each thread, kept over messages.
 
 A new connection costs more than a message. A kept one may have been closed by the server meanwhile, which is nobody's
-fault and not an attempt: it is opened again, once.
+fault and not an attempt: it is opened again, once. Whoever ends a thread that sent something closes what it kept.
 """
 
 import os
 import threading
 import time
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
-from styleguide_example.emails.backends import Delivery
+from styleguide_example.emails.backends import SMTPBackend
+from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import FailureKind, Phase
-from styleguide_example.emails.exceptions import DeliveryError
+from styleguide_example.emails.exceptions import DeliveryError, EmailInvalidError
+
+#: The alias of the server that the settings ``EMAIL_*`` name.
+DEFAULT_SERVER = "default"
+
+
+@dataclass
+class _Connection:
+    backend: BaseEmailBackend
+    opened_at: float = field(default_factory=time.monotonic)
+    used_at: float = field(default_factory=time.monotonic)
+    messages: int = 0
+
+    @property
+    def is_worn(self) -> bool:
+        too_old = time.monotonic() - self.opened_at > settings.EMAIL_CONNECTION_MAX_AGE_SECONDS
+        return bool(too_old or self.messages >= settings.EMAIL_CONNECTION_MAX_MESSAGES)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing speaks against using it as it is: it was used lately, and the server has not hung up."""
+        if time.monotonic() - self.used_at > settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS:
+            return False
+        return not isinstance(self.backend, SMTPBackend) or self.backend.is_quiet()
+
+    def answers(self) -> bool:
+        answers = not isinstance(self.backend, SMTPBackend) or self.backend.answers()
+        self.used_at = time.monotonic()
+        return answers
 
 
 class _Kept(threading.local):
-    """The thread's connection. ``pid`` tells a child that it inherited its parent's socket and must not use it."""
+    """The thread's connections by alias. ``pid`` tells a child that it inherited sockets which it must not use."""
 
-    backend: BaseEmailBackend | None = None
-    pid = 0
-    opened_at = 0.0
-    messages = 0
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.connections: dict[str, _Connection] = {}
 
 
 _kept = _Kept()
 
 
-def connection_ensure() -> BaseEmailBackend:
-    """Return this thread's open connection, a new one when there is none or it is too old.
+def connection_ensure(alias: str = DEFAULT_SERVER) -> BaseEmailBackend:
+    """Return this thread's open connection to the server ``alias``: a new one when there is none that is still good.
+
+    One that was idle for ``EMAIL_CONNECTION_MAX_IDLE_SECONDS`` is asked first whether it is.
 
     Raises:
         DeliveryError: transient, in the phase CONNECT.
     """
-    kept = _kept_backend()
-    if kept is not None and not _is_worn():
-        return kept
-    connection_close()
-    backend: BaseEmailBackend = get_connection()
-    _open(backend)
-    _kept.backend, _kept.pid = backend, os.getpid()
-    _kept.opened_at, _kept.messages = time.monotonic(), 0
-    return backend
+    return _ensured(alias).backend
 
 
-def message_send(message: EmailMessage) -> Delivery:
+def connection_is_ready(alias: str = DEFAULT_SERVER) -> bool:
+    """Return whether this thread could send to ``alias`` at once. Sends nothing and waits for nothing."""
+    connection = _connections().get(alias)
+    return connection is not None and not connection.is_worn and connection.is_fresh
+
+
+def message_send(message: EmailMessage, alias: str = DEFAULT_SERVER) -> Delivery:
     """Send over the kept connection. Blocks for as long as the server takes, each answer at most ``EMAIL_TIMEOUT``.
 
     Raises:
         DeliveryError: with how far the conversation came.
     """
     # Whoever ensured a connection a moment ago gets that one, however old it has grown meanwhile.
-    backend = _kept_backend() or connection_ensure()
-    reused = _kept.messages > 0
+    connection = _connections().get(alias) or _ensured(alias)
+    is_reused = connection.messages > 0
     try:
-        return _send(backend, message)
+        return _send(connection, message)
     except DeliveryError as error:
         if error.connection_lost:
-            connection_forget()
-        if not (reused and error.connection_lost and error.phase is Phase.ENVELOPE):
+            _connections().pop(alias, None)
+        if not (is_reused and _is_hang_up(error)):
             raise
-    # The server hung up between two messages.
-    return _send(connection_ensure(), message)
+    return _send(_ensured(alias), message)
 
 
 def connection_close() -> None:
-    """Say goodbye to the server, if this process is the one that said hello."""
-    backend = _kept_backend()
-    connection_forget()
-    if backend is not None:
-        try:
-            backend.close()
-        except OSError:
-            return  # it was gone already
+    """Say goodbye to every server that this thread said hello to."""
+    for alias in list(_connections()):
+        _close(alias)
 
 
 def connection_forget() -> None:
-    """Leave the connection alone from now on."""
-    _kept.backend = None
+    """Leave this thread's connections alone from now on."""
+    _connections().clear()
 
 
-def _kept_backend() -> BaseEmailBackend | None:
-    return _kept.backend if _kept.pid == os.getpid() else None
+def server_names() -> list[str]:
+    """Return what an e-mail may name: each alias, and nothing, which is the default one too."""
+    return list(dict.fromkeys(["", DEFAULT_SERVER, *settings.EMAIL_SENDING_SERVERS]))
 
 
-def _send(backend: BaseEmailBackend, message: EmailMessage) -> Delivery:
-    _kept.messages += 1
+def server_check(alias: str) -> None:
+    """Raises EmailInvalidError when the settings know no mail server ``alias``."""
+    names = server_names()
+    if alias not in names:
+        known = ", ".join(filter(None, names))
+        raise EmailInvalidError(f"There is no mail server {alias!r}. Name one of {known}, or add it to EMAIL_SERVERS.")
+
+
+def _connections() -> dict[str, _Connection]:
+    if _kept.pid != os.getpid():
+        _kept.pid, _kept.connections = os.getpid(), {}
+    return _kept.connections
+
+
+def _ensured(alias: str) -> _Connection:
+    connection = _connections().get(alias)
+    if connection is not None:
+        if not connection.is_worn and (connection.is_fresh or connection.answers()):
+            return connection
+        _close(alias)
+    backend = _backend(alias)
+    _open(backend)
+    connection = _connections()[alias] = _Connection(backend)
+    return connection
+
+
+def _backend(alias: str) -> BaseEmailBackend:
+    if alias == DEFAULT_SERVER:
+        backend: BaseEmailBackend = get_connection()
+        return backend
+    server: dict[str, Any] | None = settings.EMAIL_SENDING_SERVERS.get(alias)
+    if server is None:
+        raise DeliveryError(
+            f"The settings know no mail server {alias!r} any more: add it to EMAIL_SERVERS again.",
+            kind=FailureKind.TRANSIENT,
+            phase=Phase.CONNECT,
+        )
+    # What is not said must not be taken from the default server, whose password is nobody else's business.
+    other: BaseEmailBackend = get_connection(
+        server["BACKEND"],
+        host=server["host"],
+        port=server["port"],
+        username=server.get("username", ""),
+        password=server.get("password", ""),
+        use_tls=server.get("use_tls", False),
+        use_ssl=server.get("use_ssl", False),
+    )
+    return other
+
+
+def _close(alias: str) -> None:
+    connection = _connections().pop(alias)
     try:
-        backend.send_messages([message])
+        connection.backend.close()
+    except OSError:
+        return  # it was gone already
+
+
+def _send(connection: _Connection, message: EmailMessage) -> Delivery:
+    connection.messages += 1
+    try:
+        connection.backend.send_messages([message])
     except OSError as error:  # a backend that is not ours does not tell how far it came
         raise _foreign(error, FailureKind.UNKNOWN_OUTCOME, Phase.AFTER_DATA) from error
+    finally:
+        connection.used_at = time.monotonic()
     # Backends that are not ours (console, anymail) tell nothing; not to have raised is their yes.
     delivery: Delivery = getattr(message, "delivery", None) or Delivery(accepted=message.recipients())
     return delivery
+
+
+def _is_hang_up(error: DeliveryError) -> bool:
+    """Whether the server closed a kept connection between two messages, with a word (421) or without one."""
+    return error.connection_lost and error.phase is Phase.ENVELOPE and error.code in (0, 421)
 
 
 def _open(backend: BaseEmailBackend) -> None:
@@ -106,9 +196,3 @@ def _open(backend: BaseEmailBackend) -> None:
 
 def _foreign(error: OSError, kind: FailureKind, phase: Phase) -> DeliveryError:
     return DeliveryError(f"{type(error).__name__}: {error}", kind=kind, phase=phase, connection_lost=True)
-
-
-def _is_worn() -> bool:
-    too_old = time.monotonic() - _kept.opened_at > settings.EMAIL_CONNECTION_MAX_AGE_SECONDS
-    too_used = _kept.messages >= settings.EMAIL_CONNECTION_MAX_MESSAGES
-    return bool(too_old or too_used)

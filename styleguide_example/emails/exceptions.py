@@ -34,7 +34,8 @@ class DeliveryError(Exception):
     """The server did not take the message. Translated at the edge, by the code that knows how far it came.
 
     ``code`` and ``reply`` are the server's, 0 and empty where it said nothing. ``refused`` holds the recipients that
-    were refused by name. ``connection_lost`` tells that the next attempt needs a new connection.
+    were refused by name, and ``is_about_recipients`` tells that nothing else was. ``connection_lost`` tells that the
+    next attempt needs a new connection.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class DeliveryError(Exception):
         code: int = 0,
         reply: str = "",
         refused: dict[str, str] | None = None,
+        is_about_recipients: bool = False,
         connection_lost: bool = False,
     ) -> None:
         super().__init__(message)
@@ -54,4 +56,5 @@ class DeliveryError(Exception):
         self.code = code
         self.reply = reply
         self.refused = refused or {}
+        self.is_about_recipients = is_about_recipients
         self.connection_lost = connection_lost

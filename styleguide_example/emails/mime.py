@@ -13,10 +13,11 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
-from django.core.mail.message import sanitize_address
+from django.core.mail.message import sanitize_address, utf8_charset_qp
 from django.core.validators import validate_email
 
 from styleguide_example.core.enums import Priority
+from styleguide_example.emails import mime_lean
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import (
     CATEGORY_MAX_LENGTH,
@@ -40,6 +41,9 @@ _NOT_IN_A_TEXT = re.compile("[\x00\ud800-\udfff]")
 _WORD_MAX_LENGTH = 997
 _ADDRESS_MAX_LENGTH = 320
 _FILENAME_MAX_LENGTH = 255
+#: What needs no parser, which takes forty times as long: ``ada@example.com`` and ``Ada Lovelace <ada@example.com>``.
+_PLAIN_ADDRESS = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
+_PLAIN = re.compile(rf"({_PLAIN_ADDRESS})|[\w-]+(?: [\w-]+)* <({_PLAIN_ADDRESS})>")
 
 
 class Message(EmailMultiAlternatives):
@@ -53,30 +57,51 @@ class Message(EmailMultiAlternatives):
         """Return whom the server is asked to deliver to: on a second attempt not those it took the message for."""
         return self.envelope
 
-    @cached_property
-    def _built(self) -> MIMEMessage:
-        return super().message()
+    @property
+    def sender(self) -> str:
+        """The bare address that the server is told, as in :func:`address_bare`."""
+        return address_bare(self.from_email)
+
+    def payload(self) -> bytes:
+        """Return what goes over the wire: CRLF line ends, no line over 998 octets, dots not doubled. Built once."""
+        return self._payload
 
     def message(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the MIME tree. The same object each time: building is the dearest part of sending."""
-        return self._built
+        """Return the MIME tree, for backends that are not ours. The same object each time."""
+        return self._tree
+
+    @cached_property
+    def _payload(self) -> bytes:
+        lean = mime_lean.message_bytes(self)
+        return self.message().as_bytes(linesep="\r\n") if lean is None else lean
+
+    @cached_property
+    def _tree(self) -> MIMEMessage:
+        texts = [self.body, *(content for content, _ in self.alternatives)]
+        if any(mime_lean.has_long_line(str(text)) for text in texts):
+            self.encoding = utf8_charset_qp  # as Django would, were it asking for the lines of the wire
+        return super().message()
 
 
-def email_to_message(email: Email) -> Message:
+def email_to_message(email: Email, attachments: Sequence[EmailAttachment] | None = None) -> Message:
     """Build the message of ``email`` for the recipients that still lack it.
+
+    Give ``attachments``, each with its content loaded, and the database is not asked. Of None it is asked.
 
     Raises:
         EmailInvalidError: when the row holds what cannot be a message. Trying again cannot help.
     """
+    if attachments is None:
+        attachments = list(email.attachments.select_related("content"))
     try:
-        message = _message(email)
-        message.message()
+        message = _message(email, attachments)
+        message.payload()
     except (ValueError, LookupError, MessageError) as error:  # BadHeaderError and UnicodeError are ValueErrors
         raise EmailInvalidError(f"E-mail {email.pk} cannot be built: {error}") from error
     return message
 
 
-def _message(email: Email) -> Message:
+def _message(email: Email, attachments: Sequence[EmailAttachment]) -> Message:
     message = Message(
         subject=email.subject,
         body=email.plain_text,
@@ -89,7 +114,7 @@ def _message(email: Email) -> Message:
     )
     if email.html:
         message.attach_alternative(email.html, "text/html")
-    for attachment in email.attachments.select_related("content"):
+    for attachment in attachments:
         _attach(message, attachment)
     return message
 
@@ -116,8 +141,17 @@ def recipients_missing(email: Email) -> list[str]:
 
 
 def address_bare(address: str) -> str:
-    """Return ``ada@example.com`` for ``Ada <ada@example.com>``, its domain in the ASCII form that SMTP speaks."""
-    return parseaddr(sanitize_address(address, "utf-8"))[1]
+    """Return ``ada@example.com`` for ``Ada <ada@example.com>``, its domain in the ASCII form that SMTP speaks.
+
+    Raises:
+        ValueError: when it is not one address.
+    """
+    if plain := _PLAIN.fullmatch(address):
+        return plain[1] or plain[2]
+    try:
+        return parseaddr(sanitize_address(address, "utf-8"))[1]
+    except (AttributeError, IndexError, NameError, TypeError) as error:
+        raise ValueError("Invalid address.") from error  # the standard library's parser stumbles: "<>", "a@[", " .@"
 
 
 def fields_check(fields: Mapping[str, Any]) -> None:
@@ -161,12 +195,7 @@ def address_check(address: str) -> None:
         validate_email(address_bare(address))
         # Django would encode it as if it were a name, and somebody else's mailbox would be asked for (RFC 2047 5).
         parseaddr(address)[1].rpartition("@")[0].encode("ascii")
-    except (
-        ValueError,
-        IndexError,
-        ValidationError,
-        MessageError,
-    ) as error:  # IndexError: the standard library's parser
+    except (ValueError, ValidationError, MessageError) as error:
         raise EmailInvalidError(
             "An address is not valid: give 'name@example.com' or 'Name <name@example.com>'."
         ) from error

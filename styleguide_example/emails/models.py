@@ -207,15 +207,19 @@ class Suppression(models.Model):
 
 
 class SendingPace(models.Model):
-    """How fast everybody may send to a mail server, or by it to one domain. No row: as fast as it goes.
+    """How fast everybody may use a scope: a mail server, one domain at it, or the way to it.
 
-    Shared by all workers of all machines that use this database.
+    Shared by all workers of all machines that use this database. No row: as fast as it goes.
     """
 
     scope = models.CharField(max_length=SCOPE_MAX_LENGTH, unique=True)
     next_free_at = models.DateTimeField(null=True, help_text="When the next message would be on time (GCRA).")
-    paused_until = models.DateTimeField(null=True)
-    level = models.PositiveSmallIntegerField(default=0, help_text="How often in a row it was slowed down.")
+    level = models.PositiveSmallIntegerField(
+        default=0, db_index=True, help_text="How often in a row something went wrong. 0: all is well."
+    )
+    paused_until = models.DateTimeField(null=True, help_text="Nobody uses it before.")
+    rate = models.FloatField(null=True, help_text="Messages per second when the pause ends; then it grows.")
+    ceiling = models.FloatField(null=True, help_text="Messages per second at which all is well again.")
     reason = models.TextField(blank=True, help_text="What the server said.")
     changed_at = models.DateTimeField(default=timezone.now)
 
@@ -224,11 +228,12 @@ class SendingPace(models.Model):
 
 
 class ConnectionLease(models.Model):
-    """How many connections of a scope a process uses, and until when it is believed."""
+    """How many connections of a scope a process uses and would like to use, and until when it is believed."""
 
     scope = models.CharField(max_length=SCOPE_MAX_LENGTH)
     holder = models.UUIDField()
     count = models.PositiveSmallIntegerField()
+    wanted = models.PositiveSmallIntegerField()
     expires_at = models.DateTimeField()
 
     class Meta:

@@ -26,7 +26,7 @@ from styleguide_example.emails.mime import address_check
 from styleguide_example.emails.models import AttachmentContent, Email, EmailAttachment
 from styleguide_example.emails.rendering import template_render
 from styleguide_example.emails.tasks import email_send as email_send_task
-from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 
 __all__ = [
     "Attachment",
@@ -67,6 +67,7 @@ def email_create(
     reply_to: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
     category: str = "",
+    server: str = "",
     priority: Priority = Priority.NORMAL,
     send_after: datetime | None = None,
     expires_at: datetime | None = None,
@@ -92,6 +93,7 @@ def email_create(
         "html": html,
         "plain_text": plain_text,
         "category": category,
+        "server": server,
         "priority": Priority(priority),
         "send_after": send_after,
         "expires_at": expires_at,
@@ -152,7 +154,7 @@ def email_send_all(*, emails: QuerySet[Email]) -> int:
     """Ask for all READY ones among ``emails``, with one statement and one wake-up. Returns how many were asked for."""
     asked = _ask(Email.objects.filter(pk__in=emails.values("pk")))
     if asked:
-        email_sweep_task.apply_async_on_commit()
+        email_send_due_task.apply_async_on_commit()
     return asked
 
 
@@ -216,6 +218,7 @@ def email_resend(*, email: Email, reason: str) -> Email:
         "html",
         "plain_text",
         "category",
+        "server",
         "priority",
     )
     copy = Email.objects.create(

@@ -11,10 +11,13 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 from styleguide_example.common.wakeups import ETA_MAX_SECONDS, WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.core.exceptions import TransientError
-from styleguide_example.emails import cleanup, connections, delivery, selectors
+from styleguide_example.emails import bursts, cleanup, connections, delivery, limits, selectors, senders
 from styleguide_example.emails.exceptions import EmailGivenUpError, EmailNotClaimedError
 
 logger = structlog.get_logger(__name__)
+
+#: A sweep's message for a burst is thrown away when no worker took it in this time.
+BURST_MESSAGE_SECONDS = 30
 
 
 def _email_send_failure(  # noqa: PLR0917  Celery's signature
@@ -35,7 +38,7 @@ def _email_send_failure(  # noqa: PLR0917  Celery's signature
             logger.warning("email_send_failure_without_email", email_id=email_id)
             return
         if isinstance(exc, TimeLimitExceeded):
-            delivery.email_attempt_lost(email=email, owner=task_id)
+            delivery.emails_lost(owner=task_id)
         delivery.email_failed(email=email)
     except (DatabaseError, InterfaceError):
         logger.exception("email_send_failure_not_recorded", email_id=email_id, next="the sweep ends the e-mail")
@@ -68,6 +71,37 @@ def email_send(self: WakeUpTask, *, email_id: int) -> None:
         logger.info("email_not_claimed", email_id=email_id)
 
 
+def _email_send_due_failure(  # noqa: PLR0917  Celery's signature
+    self: WakeUpTask, exc: Exception, task_id: str, args: Any, kwargs: dict[str, Any], einfo: Any
+) -> None:
+    """Release what a burst held whose process was killed. Of any other the senders may still hear an answer.
+
+    What is left undone here, the sweep does when the leases run out.
+    """
+    if not isinstance(exc, TimeLimitExceeded):
+        return
+    if not self.request.is_eager:
+        close_old_connections()
+    try:
+        delivery.emails_lost(owner=task_id)
+    except (DatabaseError, InterfaceError):
+        logger.exception("email_send_due_failure_not_recorded", next="the sweep releases the leases")
+
+
+@shared_task(
+    bind=True,
+    base=WakeUpTask,
+    default_priority=Priority.LOW,
+    # A burst ends by itself long before; these are for one that hangs with its connections.
+    soft_time_limit=180,
+    time_limit=220,
+    on_failure=_email_send_due_failure,
+)
+def email_send_due(self: WakeUpTask) -> None:
+    """Send what is due, many at once. One message is enough for any number; a second one helps if there is more."""
+    bursts.emails_send_due(owner=self.request.id or "", more=email_send_due.wake)
+
+
 @shared_task(base=WakeUpTask, default_priority=Priority.RESERVED, schedulable=True)
 def email_sweep() -> None:
     """Wake workers for the e-mails that were left behind, as far as the queue is not full of such messages already.
@@ -76,7 +110,11 @@ def email_sweep() -> None:
     """
     waiting = email_send.messages_waiting()
     room = 0 if waiting is None else max(settings.EMAIL_SENDING_SWEEP_LIMIT - waiting, 0)
-    for email in delivery.email_sweep(limit=room):
+    left_behind = delivery.email_sweep(limit=room)
+    if left_behind.is_burst and room:
+        # The next sweep asks again, so this one need not be kept for long.
+        email_send_due.wake(expires=BURST_MESSAGE_SECONDS)
+    for email in left_behind.emails:
         if not email_send.wake(kwargs={"email_id": email.pk}, priority=email.priority):
             return
 
@@ -85,11 +123,14 @@ def email_sweep() -> None:
     base=WakeUpTask, default_priority=Priority.LOWEST, soft_time_limit=3540, time_limit=3600, schedulable=True
 )  # seconds
 def email_cleanup() -> None:
-    """Delete e-mails that ended long ago."""
+    """Delete e-mails that ended long ago, and what nobody needs to know any more of how fast they may go."""
     cleanup.email_cleanup()
+    limits.limits_cleanup()
 
 
 @signals.worker_process_shutdown.connect
 def connection_farewell(**_: Any) -> None:
-    """Say goodbye to the mail server when a process of the pool ends."""
+    """Say goodbye to the mail servers when a process of the pool ends."""
+    senders.team_farewell()
     connections.connection_close()
+    limits.gate().close()

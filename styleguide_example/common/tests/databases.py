@@ -39,3 +39,14 @@ def is_in_transaction_elsewhere() -> bool:
             return True
         other.execute("ROLLBACK")
         return False
+
+
+def database_url() -> str:
+    """Where the test's database is, for another process."""
+    values = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{values['NAME']}"
+    password = f":{values['PASSWORD']}" if values["PASSWORD"] else ""
+    if str(values["HOST"]).startswith("/"):  # the directory of a Unix socket
+        return f"postgres://{values['USER']}{password}@/{values['HOST']}/{values['NAME']}"
+    return f"postgres://{values['USER']}{password}@{values['HOST']}:{values['PORT'] or 5432}/{values['NAME']}"

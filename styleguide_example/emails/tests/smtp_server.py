@@ -5,6 +5,7 @@ something a well-behaved library offers.
 """
 
 import socketserver
+import ssl
 import threading
 import time
 from collections import Counter, defaultdict, deque
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -47,22 +49,40 @@ class SMTPServer(socketserver.ThreadingTCPServer):
 
     Steps: ``connect``, ``ehlo``, ``mail``, ``rcpt``, ``data`` (the answer to the command), ``body`` (while the message
     arrives), ``message`` (the answer to the whole message; the message is kept when a scripted answer starts with 250),
-    ``next`` (after a message was taken). An answer is a reply line, ``HANG_UP`` or ``SILENCE``. Each is used once.
+    ``next`` (after a message was taken), ``rset``, ``noop``, ``quit``. An answer is a reply line, ``HANG_UP`` or
+    ``SILENCE``. Each is used once.
+
+    ``refusals`` answer RCPT for an address, or for a domain that is written ``@example.org``, as long as they stand.
+    ``extensions`` is what EHLO announces. With ``certificate`` (a file with its key) it starts TLS when asked to, or at
+    once where ``tls_at_once`` says so.
     """
 
     allow_reuse_address = True
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, certificate: Path | None = None, tls_at_once: bool = False) -> None:
         super().__init__(("127.0.0.1", port), _Conversation)
         self.received: list[Received] = []
         self.connections = 0
+        self.connected = 0
+        self.connected_peak = 0
         self.farewells = 0
         self.script: dict[str, deque[str]] = defaultdict(deque)
         self.refusals: dict[str, str] = {}
+        self.extensions = ["8BITMIME", "PIPELINING", "SIZE 50000000"]
         self.silent_for: set[str] = set()
+        self.seconds_per_connection = 0.0
+        self.seconds_per_command = 0.0
         self.seconds_per_message = 0.0
+        self.commands: Counter[str] = Counter()
+        self.tls_at_once = tls_at_once
+        self.tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls.load_cert_chain(certificate)
+            self.extensions.append("STARTTLS")
         self.arrived = threading.Condition()
         self.reached: dict[str, threading.Event] = defaultdict(threading.Event)
         self.released = threading.Event()
@@ -109,49 +129,83 @@ class _Conversation(socketserver.StreamRequestHandler):
     server: SMTPServer
 
     def handle(self) -> None:
-        self.server.connections += 1
+        with self.server.arrived:
+            self.server.connections += 1
+            self.server.connected += 1
+            self.server.connected_peak = max(self.server.connected, self.server.connected_peak)
         try:
+            if self.server.tls_at_once:
+                self._start_tls()
+            self.server.stopped.wait(self.server.seconds_per_connection)
             self._answer("connect", "220 test")
             self._commands()
-        except (_HungUpError, ConnectionError):
+        except (_HungUpError, ConnectionError, ssl.SSLError):
             return
+        finally:
+            with self.server.arrived:
+                self.server.connected -= 1
 
-    def _commands(self) -> None:  # noqa: C901  a table of commands
+    def finish(self) -> None:
+        super().finish()
+        if isinstance(self.connection, ssl.SSLSocket):  # which is not the one that the server closes
+            self.connection.close()
+
+    def _commands(self) -> None:  # noqa: C901, PLR0912  a table of commands
         sender: str | None = None
         recipients: list[str] = []
-        for raw in iter(self.rfile.readline, b""):
+        while raw := self.rfile.readline():
             verb, _, rest = raw.decode(errors="replace").strip().partition(" ")
             address = rest.partition("<")[2].partition(">")[0]
+            self.server.commands[verb.upper()] += 1
+            self.server.stopped.wait(self.server.seconds_per_command)
             match verb.upper():
                 case "EHLO" | "HELO":
-                    self._answer("ehlo", "250-test\r\n250-8BITMIME\r\n250 SIZE 50000000")
+                    lines = ["test", *self.server.extensions]
+                    self._answer("ehlo", "\r\n".join(f"250-{line}" for line in lines[:-1]) + f"\r\n250 {lines[-1]}")
+                case "STARTTLS" if self.server.tls:
+                    self._say("220 go on")
+                    self._start_tls()
                 case "MAIL" if sender is not None:
                     self._say("503 one at a time")  # RFC 5321 4.1.4: end it with RSET or DATA first
                 case "MAIL":
                     if self._answer("mail", "250 sender ok").startswith("250"):
                         sender, recipients = address, []
                 case "RCPT":
-                    refusal = self.server.refusals.get(address)
-                    if self._answer("rcpt", refusal or "250 recipient ok").startswith("25"):
+                    if self._answer("rcpt", self._usual_for(sender, address)).startswith("25"):
                         recipients.append(address)
                 case "DATA":
-                    self._data(sender or "", recipients)
-                    sender = None
+                    if self._data(sender or "", recipients):
+                        sender, recipients = None, []
                 case "RSET":
-                    sender = None
-                    self._say("250 ok")
+                    sender, recipients = None, []
+                    self._answer("rset", "250 ok")
                 case "NOOP":
-                    self._say("250 ok")
+                    self._answer("noop", "250 ok")
                 case "QUIT":
                     self.server.farewells += 1
-                    self._say("221 bye")
+                    self._answer("quit", "221 bye")
                     return
                 case _:
                     self._say("500 what?")
 
-    def _data(self, sender: str, recipients: list[str]) -> None:
-        if not self._answer("data", "354 go on").startswith("354"):
-            return
+    def _usual_for(self, sender: str | None, address: str) -> str:
+        if sender is None:
+            return "503 who from?"
+        refusals = self.server.refusals
+        return refusals.get(address) or refusals.get("@" + address.rpartition("@")[2]) or "250 recipient ok"
+
+    def _start_tls(self) -> None:
+        assert self.server.tls
+        for file in (self.rfile, self.wfile):
+            file.close()
+        # What the client sent before, in the clear, is gone with the buffer, as it has to be (RFC 3207 4.2).
+        self.request = self.connection = self.server.tls.wrap_socket(self.connection, server_side=True)
+        self.setup()
+
+    def _data(self, sender: str, recipients: list[str]) -> bool:
+        """Whether the message came, which ends the transaction."""
+        if not self._answer("data", "354 go on" if recipients else "503 for whom?").startswith("354"):
+            return False
         if self.server.silent_for.intersection(recipients):
             self.server.fail("body", SILENCE)
         if self.server.script["body"]:
@@ -160,15 +214,17 @@ class _Conversation(socketserver.StreamRequestHandler):
         lines = list(_until_dot(self.rfile))
         self.server.stopped.wait(self.server.seconds_per_message)
         received = Received(sender, recipients, b"".join(lines))
-        if self.server.script["message"] and not self.server.script["message"][0].startswith(("250", HOLD)):
-            self._answer("message", "")
-            return
+        script = self.server.script["message"]
+        if not recipients or (script and not script[0].startswith(("250", HOLD))):
+            self._answer("message", "554 for nobody")
+            return True
         with self.server.arrived:
             self.server.received.append(received)
             self.server.arrived.notify_all()
         self._answer("message", f"250 taken {len(self.server.received)}")
         if self.server.script["next"]:
             self._answer("next", "")
+        return True
 
     def _answer(self, step: str, usual: str) -> str:
         scripted = self.server.script[step]

@@ -1,7 +1,10 @@
 """One connection for each thread, kept over messages."""
 
 import os
+import select
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.mail import EmailMessage
@@ -10,12 +13,17 @@ from pytest_django import Settings
 
 from styleguide_example.common.tests.racing import race
 from styleguide_example.emails import connections
+from styleguide_example.emails.backends import SMTPBackend
 from styleguide_example.emails.enums import FailureKind, Phase
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_send
 from styleguide_example.emails.tests.factories import email_asked_for
-from styleguide_example.emails.tests.smtp_server import HANG_UP, SMTPServer
+from styleguide_example.emails.tests.smtp_server import HANG_UP, SILENCE, SMTPServer
+
+
+def _message() -> EmailMessage:
+    return EmailMessage("Hello", "Hello", "sender@example.org", ["ada@example.org"])
 
 
 @pytest.mark.django_db
@@ -71,6 +79,15 @@ class TestKeptConnection:
         email_send(email=email_asked_for())
         assert smtp.connections == 1
 
+    def test_is_not_opened_again_to_hear_the_same_refusal(self, smtp: SMTPServer) -> None:
+        """A refusal is an answer, even when the connection cannot be used any more after it."""
+        email_send(email=email_asked_for())
+        smtp.fail("rcpt", "550 no such user")
+        smtp.fail("rset", HANG_UP)
+        with pytest.raises(EmailGivenUpError):
+            email_send(email=email_asked_for())
+        assert smtp.connections == 1
+
     def test_ends_with_a_farewell_after_so_many_messages(self, smtp: SMTPServer, settings: Settings) -> None:
         settings.EMAIL_CONNECTION_MAX_MESSAGES = 2
         for _ in range(5):
@@ -96,6 +113,85 @@ class TestKeptConnection:
         assert smtp.farewells == 0
 
 
+class TestIdleConnection:
+    """Talked to without a row: whoever sends in a thread has no database."""
+
+    def test_is_used_as_it_is_after_a_moment(self, smtp: SMTPServer) -> None:
+        connections.message_send(_message())
+        assert connections.connection_is_ready()
+        connections.connection_ensure()
+        assert (smtp.connections, smtp.commands["NOOP"]) == (1, 0)
+
+    def test_is_asked_after_a_while_and_then_used(self, smtp: SMTPServer, settings: Settings) -> None:
+        connections.message_send(_message())
+        settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS = 0
+        assert not connections.connection_is_ready()
+        connections.connection_ensure()
+        assert (smtp.connections, smtp.commands["NOOP"]) == (1, 1)
+
+        settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS = 30
+        assert connections.connection_is_ready()
+
+    @pytest.mark.parametrize("answer", [HANG_UP, SILENCE, "421 idle for too long", "500 what?"])
+    def test_that_does_not_answer_is_opened_anew(self, smtp: SMTPServer, settings: Settings, answer: str) -> None:
+        settings.EMAIL_TIMEOUT = 0.2
+        connections.message_send(_message())
+        settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS = 0
+        smtp.fail("noop", answer)
+        connections.connection_ensure()
+        connections.message_send(_message())
+        assert (smtp.connections, smtp.farewells, len(smtp.received)) == (2, 0, 2)
+
+    @pytest.mark.parametrize("farewell", [HANG_UP, "421 idle for too long"])
+    def test_that_the_server_closed_is_noticed_without_asking(
+        self, smtp: SMTPServer, settings: Settings, farewell: str
+    ) -> None:
+        backend = connections.connection_ensure()
+        assert isinstance(backend, SMTPBackend)
+        assert backend.connection is not None
+        socket = backend.connection.sock
+        assert socket is not None
+        smtp.fail("next", farewell)
+        connections.message_send(_message())
+        assert select.select([socket], [], [], 10)[0]
+
+        assert not connections.connection_is_ready()
+        connections.connection_ensure()
+        assert (smtp.connections, smtp.commands["NOOP"]) == (2, 0)
+        assert connections.connection_is_ready()
+
+    def test_is_not_ready_before_it_is_open_nor_when_it_is_worn(self, smtp: SMTPServer, settings: Settings) -> None:
+        assert not connections.connection_is_ready()
+        connections.connection_ensure()
+        assert connections.connection_is_ready()
+        settings.EMAIL_CONNECTION_MAX_MESSAGES = 0
+        assert not connections.connection_is_ready()
+        assert smtp.connections == 1
+
+
+class TestFarewell:
+    def test_does_not_wait_long_for_an_answer(self, smtp: SMTPServer, settings: Settings) -> None:
+        settings.EMAIL_TIMEOUT = 60
+        connections.message_send(_message())
+        smtp.fail("quit", SILENCE)
+        began = time.monotonic()
+        connections.connection_close()
+        assert time.monotonic() - began < 10
+
+    def test_is_said_by_each_thread_for_its_own(self, smtp: SMTPServer) -> None:
+        connections.message_send(_message())
+
+        def send(_: int) -> None:
+            connections.message_send(_message())
+            connections.connection_close()
+
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(send, range(6)))
+
+        assert smtp.farewells == smtp.connections - 1
+        assert connections.connection_is_ready()
+
+
 @pytest.mark.django_db(transaction=True)
 class TestConnectionOfAnother:
     def test_thread_is_another(self, smtp: SMTPServer) -> None:
@@ -113,7 +209,7 @@ class TestConnectionOfAnother:
 
     def test_process_is_another(self, smtp: SMTPServer) -> None:
         """A child that used its parent's socket would talk into its conversation."""
-        message = EmailMessage("Hello", "Hello", "sender@example.org", ["ada@example.org"])
+        message = _message()
         connections.message_send(message)
 
         child = os.fork()

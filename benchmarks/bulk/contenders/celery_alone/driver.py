@@ -1,0 +1,16 @@
+"""There are no rows to write: only a number is remembered."""
+
+from benchmarks.bulk.contenders.celery_alone.tasks import email_send
+
+_waiting: list[int] = []
+
+
+def write(count: int) -> None:
+    """Remember how many are asked for."""
+    _waiting.append(count)
+
+
+def send() -> None:
+    """Ask for each."""
+    for number in range(_waiting.pop()):
+        email_send.delay(number)

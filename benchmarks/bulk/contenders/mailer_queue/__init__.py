@@ -1,0 +1,1 @@
+"""django-mailer: rows, sent one by one by a command. https://pypi.org/project/django-mailer/"""

@@ -1,0 +1,1 @@
+"""This project, with its own settings: ``config.django.base``."""

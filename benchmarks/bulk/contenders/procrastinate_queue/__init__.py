@@ -1,0 +1,1 @@
+"""procrastinate: a job in PostgreSQL for each e-mail. https://procrastinate.readthedocs.io/"""
