@@ -1,7 +1,8 @@
 """Many e-mails from one template, written in one call: the peak of the process's memory, and the time.
 
-``python -m benchmarks.email_writing [count]`` writes 100,000 e-mails, or so many, in a process of its own, into a database
-that is made for it and dropped afterwards: SQLite in a temporary directory, or one on the server of ``DATABASE_URL``.
+``python -m benchmarks.email_writing [count]`` writes 100,000 e-mails, or so many, in a process of its own, into a
+database that is made for it and dropped afterwards: SQLite in a temporary directory, or one on the server of
+``DATABASE_URL``.
 """
 
 import benchmarks.prepared  # noqa: F401  sets Django up, before models are imported

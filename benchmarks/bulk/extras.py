@@ -129,13 +129,15 @@ def _start_again(stage: Stage) -> None:
 
 def _wait(stage: Stage, count: int) -> None:
     """Until so many ended, with the sweep once a second where there is one; or until nothing has moved for long."""
-    moved_at, last = time.monotonic(), -1
+    moved_at = swept_at = time.monotonic()
+    last = -1
     while time.monotonic() - moved_at < RECOVERY_SECONDS:
         seen = stage.sink.figures()
         if seen["distinct"] + seen["permanent"] >= count:
             return
         if seen["commands"] != last:
             moved_at, last = time.monotonic(), seen["commands"]
-        if stage.contender.has_sweep:
+        if stage.contender.has_sweep and time.monotonic() - swept_at > 1:
             stage.driver.call("sweep")
-        time.sleep(1 if stage.contender.has_sweep and seen["distinct"] > count * 0.9 else 0.1)
+            swept_at = time.monotonic()
+        time.sleep(0.02)

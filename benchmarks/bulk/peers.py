@@ -30,6 +30,7 @@ class Contender:
     uses_broker: bool = False
     is_embedded: bool = False
     full_of: int = 0  # finished rows that are there before
+    has_sweep: bool = False  # to be called once a second, as its timetable does
 
     @property
     def driver(self) -> str:
@@ -70,6 +71,7 @@ OURS = Contender(
     finished="status = 'sent'",
     clear=(f"TRUNCATE {_OUR_TABLE} CASCADE",),
     uses_broker=True,
+    has_sweep=True,
 )
 OURS_FULL = replace(
     OURS,

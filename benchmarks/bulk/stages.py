@@ -69,6 +69,11 @@ class Home:
         for statement in self.contender.clear:
             self.ask(statement)
 
+    def queue_delete(self) -> None:
+        """Take its queue away, with what is in it."""
+        if self.contender.uses_broker:
+            machine.queue_delete(self.services.broker_url, self.name)
+
     @property
     def _sqlite(self) -> Path:
         return self.directory / "db.sqlite3"
@@ -93,8 +98,7 @@ class Home:
             self.broker.kill()
         if not self.contender.is_embedded:
             self.services.postgresql.drop(self.name)
-            if self.contender.uses_broker:
-                machine.queue_delete(self.services.broker_url, self.name)
+            self.queue_delete()
 
     def _broker_start(self) -> None:
         """The embedded broker, of the package even where a Redis is on the PATH."""

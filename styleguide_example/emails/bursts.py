@@ -69,8 +69,9 @@ class _Burst:
         self._busy = self._team.busy
         self._connected: list[tuple[Sender, Parcel]] = []
         self._is_dry = False  # the last look found less than there was room for
+        self._is_stuck = False  # nobody is at work, and what is held has to wait
         self._started_at = self._looked_at = time.monotonic()
-        self._ends_at = self._started_at + settings.EMAIL_SENDING_BURST_SECONDS
+        self._ends_at: float = self._started_at + settings.EMAIL_SENDING_BURST_SECONDS
 
     # -- The loop ------------------------------------------------------------------------------------------------------
 
@@ -81,7 +82,7 @@ class _Burst:
             more()
         while self._goes_on():
             self._turn(self._reports())
-            self._look_for_more()
+            self._is_stuck = not self._busy and not self._look_for_more()
 
     def _turn(self, reports: Sequence[Report]) -> None:
         delivered = self._heard(reports)
@@ -131,31 +132,33 @@ class _Burst:
 
     def _reports(self) -> Sequence[Report]:
         """What the senders have to say. While they say nothing, messages are built for them."""
+        if not self._busy:
+            return self._team.wait_for_reports(TURN_SECONDS if self._is_stuck else 0)
         while not (reports := self._team.wait_for_reports(0)):
             if self._is_over() or not self._buffer.build_ahead():
-                return self._team.wait_for_reports(TURN_SECONDS if self._busy else self._pause())
+                return self._team.wait_for_reports(TURN_SECONDS)
         return reports
-
-    def _pause(self) -> float:
-        """Nobody is at work: at once, unless all that is held has to wait for an allowance."""
-        return 0 if self._buffer.servers() or self._connected else TURN_SECONDS
 
     # -- What comes in -------------------------------------------------------------------------------------------------
 
-    def _look_for_more(self) -> None:
+    def _look_for_more(self) -> bool:
+        """Claim more when there is room, and now and then what is more urgent. Returns whether there was something."""
         if self._is_over():
-            return
+            return False
         is_time = time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS
         room = self._buffer.room
         if room >= self._buffer.capacity // 2 and (is_time or not self._is_dry):
-            self._look(room)
-        elif is_time:
+            return self._look(room) > 0
+        if is_time:
             self._looked_at = time.monotonic()
-            self._buffer.claim(self._buffer.capacity // 4, is_more_urgent=True)
+            return self._buffer.claim(self._buffer.capacity // 4, is_more_urgent=True) > 0
+        return False
 
-    def _look(self, room: int) -> None:
+    def _look(self, room: int) -> int:
         self._looked_at = time.monotonic()
-        self._is_dry = self._buffer.claim(room) < room
+        found = self._buffer.claim(room)
+        self._is_dry = found < room
+        return found
 
     def _heard(self, reports: Iterable[Report]) -> list[tuple[Holding, Delivery]]:
         """Take the reports in. Returns those that the server took for everybody, to be recorded together."""
@@ -190,19 +193,27 @@ class _Burst:
         picked, self._connected = self._connected, []
         self._buffer.route()
         at_work = self._busy | {sender for sender, _ in picked}
-        for sender in self._team.senders:
-            if sender.server and sender not in at_work and (parcel := self._buffer.take(sender.server)):
-                picked.append((sender, parcel))
+        for server in {sender.server for sender in self._team.senders} - {""}:
+            idle = [one for one in self._team.senders if one.server == server and one not in at_work]
+            for sender in idle[: max(-self._spare(server), 0)]:
+                sender.rest()
+            for sender in idle:
+                if sender.server and (parcel := self._buffer.take(server)):
+                    picked.append((sender, parcel))
         self._connect([sender for sender, _ in picked])
         self._buffer.defer()
         return picked
 
+    def _spare(self, server: str) -> int:
+        """How many more connections to ``server`` may be opened; below zero, how many are to be closed."""
+        open_now = sum(sender.server == server for sender in self._team.senders)
+        return self._gate.connections(server, settings.EMAIL_SENDING_CONNECTIONS, in_use=open_now) - open_now
+
     def _connect(self, hands: list[Sender]) -> None:
         """Have connections opened for what waits, as many as are allowed; a sender has one."""
         for server in self._buffer.servers():
-            open_now = self._connections(server)
-            spare = self._gate.connections(server, settings.EMAIL_SENDING_CONNECTIONS, in_use=open_now) - open_now
-            while spare > 0 and (sender := self._spare_sender(hands, server)) is not None:
+            spare = self._spare(server)
+            while spare > 0 and (sender := self._spare_sender(hands)) is not None:
                 parcel = self._buffer.take(server)
                 if parcel is None:
                     break
@@ -210,11 +221,7 @@ class _Burst:
                 sender.connect(parcel)
                 spare -= 1
 
-    def _connections(self, server: str) -> int:
-        """How many are open to ``server``, or being opened."""
-        return sum(sender.server == server for sender in self._team.senders)
-
-    def _spare_sender(self, hands: list[Sender], server: str) -> Sender | None:
+    def _spare_sender(self, hands: list[Sender]) -> Sender | None:
         """One without a connection, or with one to a server that gets nothing at the moment."""
         needed = self._buffer.servers()
         for sender in self._team.senders:

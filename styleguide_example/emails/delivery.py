@@ -114,7 +114,7 @@ def email_sweep(*, limit: int | None = None) -> LeftBehind:
 
 def _are_many(due: QuerySet[Email]) -> bool:
     first = due.order_by("priority", "next_attempt_at").values("pk")
-    return first[: settings.EMAIL_SENDING_BURST_FROM + 1].count() > settings.EMAIL_SENDING_BURST_FROM
+    return bool(first[: settings.EMAIL_SENDING_BURST_FROM + 1].count() > settings.EMAIL_SENDING_BURST_FROM)
 
 
 def _claim(email: Email, owner: str) -> Holding:

@@ -52,7 +52,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Order:
-    parcel: Parcel
+    parcel: Parcel | None
     is_connect: bool = False
 
 
@@ -75,6 +75,11 @@ class Sender(threading.Thread):
         """Send ``parcel``, which is marked as on the wire. A report follows."""
         self._orders.put(_Order(parcel))
 
+    def rest(self) -> None:
+        """Close the connection, of which there are too many. No report follows."""
+        self.server = ""
+        self._orders.put(_Order(None))
+
     def stop(self) -> None:
         """Say goodbye to the server and end."""
         self._orders.put(None)
@@ -83,9 +88,11 @@ class Sender(threading.Thread):
         """Follow orders until :meth:`stop`."""
         try:
             while (order := self._next()) is not None:
+                if order.parcel is None:
+                    connections.connection_close()
+                    continue
                 report = self._connect(order.parcel) if order.is_connect else self._send(order.parcel)
-                if not connections.connection_is_ready(order.parcel.server):
-                    self.server = ""
+                self.server = order.parcel.server if connections.connection_is_ready(order.parcel.server) else ""
                 self._reports.put(report)
         finally:
             connections.connection_close()
