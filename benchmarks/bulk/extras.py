@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.bulk.corpus import address
 from benchmarks.bulk.processes import Driver, wait_until
-from benchmarks.bulk.sinks import SLOW, FAST, Latency
+from benchmarks.bulk.sinks import FAST, SLOW, Latency
 from benchmarks.bulk.stages import Home, Stage
 
 ONE_SECONDS = 20
@@ -78,9 +78,14 @@ def kill_measure(home: Home, count: int) -> dict[str, Any]:
     finally:
         stage.stop()
     return {
-        **{"who": home.contender.who, "latency_ms": SLOW.message_ms, "emails": count},
-        **{"connections_at_kill": at_kill["open_most"], "taken_at_kill": at_kill["accepted"]},
-        **{"lost": count - seen["distinct"], "duplicates": seen["duplicates"], "all_recorded": recorded},
+        "who": home.contender.who,
+        "latency_ms": SLOW.message_ms,
+        "emails": count,
+        "connections_at_kill": at_kill["open_most"],
+        "taken_at_kill": at_kill["accepted"],
+        "lost": count - seen["distinct"],
+        "duplicates": seen["duplicates"],
+        "all_recorded": recorded,
         "recovered_after_s": round(seen["last"] - began, 1),
     }
 
@@ -103,11 +108,16 @@ def faults_measure(home: Home, count: int) -> dict[str, Any]:
         stage.sink.behave(FAST)
         stage.stop()
     return {
-        **{"who": home.contender.who, "emails": count, **FAULTS},
+        "who": home.contender.who,
+        "emails": count,
+        **FAULTS,
         "emails_per_s_until_97_percent": round(most["accepted"] / (most["last"] - asked["began"]), 1),
         "seconds_until_all_ended": round(seen["last"] - asked["began"], 1),
-        **{"put_off": seen["transient"], "refused": seen["permanent"], "cut": seen["cut"]},
-        **{"lost": count - seen["distinct"] - seen["permanent"], "duplicates": seen["duplicates"]},
+        "put_off": seen["transient"],
+        "refused": seen["permanent"],
+        "cut": seen["cut"],
+        "lost": count - seen["distinct"] - seen["permanent"],
+        "duplicates": seen["duplicates"],
     }
 
 

@@ -15,7 +15,9 @@ from benchmarks.bulk.corpus import SENDER, address, letter
 from benchmarks.bulk.sinks import Latency, Sink, compiled
 
 GENERATOR_CONNECTIONS = 64
-_HEAD = "From: {sender}\r\nTo: <reader@example.net>\r\nSubject: {subject}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+_HEAD = (
+    "From: {sender}\r\nTo: <reader@example.net>\r\nSubject: {subject}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ def limits(directory: Path, sink: Sink) -> list[Limit]:
     """Return those that this machine can run: without a C compiler there is one less."""
     message = directory / "message"
     new = letter(0)
-    text = _HEAD.format(sender=SENDER, subject=new.subject) + (new.html + new.plain_text).replace("\n", "\r\n") + ".\r\n"
+    text = (
+        _HEAD.format(sender=SENDER, subject=new.subject) + (new.html + new.plain_text).replace("\n", "\r\n") + ".\r\n"
+    )
     message.write_bytes(text.encode())
     port = str(sink.port)
     python = (sys.executable, "-m", "benchmarks.bulk.limits", port, "{count}", str(message))

@@ -16,8 +16,14 @@ from email.parser import BytesHeaderParser
 
 #: ``set`` changes them; see ``sink_control.h``.
 TOLD = {
-    **{"connection_ms": 0.0, "command_ms": 0.0, "message_ms": 0.0, "transient": 0.0, "permanent": 0.0, "cut": 0.0},
-    **{"pipelining": 1.0, "together": 0.0},
+    "connection_ms": 0.0,
+    "command_ms": 0.0,
+    "message_ms": 0.0,
+    "transient": 0.0,
+    "permanent": 0.0,
+    "cut": 0.0,
+    "pipelining": 1.0,
+    "together": 0.0,
 }
 COUNTS = (
     *("accepted", "duplicates", "message_ids_repeated", "transient", "permanent", "cut", "connections", "bytes"),

@@ -61,7 +61,10 @@ class Sink:
         """From now on be so slow, and let these shares of the messages fail."""
         values = {
             **{name: getattr(latency, name) for name in ("connection_ms", "command_ms", "message_ms")},
-            **{"together": int(latency.together), "transient": transient, "permanent": permanent, "cut": cut},
+            "together": int(latency.together),
+            "transient": transient,
+            "permanent": permanent,
+            "cut": cut,
         }
         for name, value in values.items():
             self._ask(f"set {name} {value}")

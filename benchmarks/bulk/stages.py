@@ -52,9 +52,13 @@ class Home:
             broker = f"redis+socket://{broker_socket(self.directory)}"
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith(("CELERY_", "EMAIL_"))},
-            **{"DJANGO_SETTINGS_MODULE": self.contender.settings_module, "ENV_FILE": os.devnull},
-            **{"DATABASE_URL": database, "CELERY_BROKER_URL": broker, "CELERY_TASK_DEFAULT_QUEUE": self.name},
-            **{"EMAIL_URL": f"smtp://127.0.0.1:{self.services.sink.port}", "VAR_DIR": str(self.directory)},
+            "DJANGO_SETTINGS_MODULE": self.contender.settings_module,
+            "ENV_FILE": os.devnull,
+            "DATABASE_URL": database,
+            "CELERY_BROKER_URL": broker,
+            "CELERY_TASK_DEFAULT_QUEUE": self.name,
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.services.sink.port}",
+            "VAR_DIR": str(self.directory),
             **self.contender.environment,
         }
 

@@ -191,6 +191,8 @@ def _statement(vendor: str) -> str:
 
 
 def _parameters(vendor: str, steps: Sequence[dict[str, Any]], ids: list[int]) -> dict[str, Any]:
+    seconds = settings.EMAIL_SENDING_LEASE_SECONDS
     if vendor == "sqlite":  # which keeps a UUID as its 32 digits
         steps = [{**step, "token": step["token"].replace("-", "")} for step in steps]
-    return {"steps": json.dumps(steps), "ids": ids, "seconds": settings.EMAIL_SENDING_LEASE_SECONDS}
+        return {"steps": json.dumps(steps), "seconds": seconds}
+    return {"steps": json.dumps(steps), "ids": ids, "seconds": seconds}

@@ -11,10 +11,10 @@ from pytest_django import Settings
 from styleguide_example.common.tests.processes import refused_port
 from styleguide_example.emails import connections
 from styleguide_example.emails.enums import FailureKind, Phase
-from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError
 from styleguide_example.emails.models import Email, EmailAttempt
-from styleguide_example.emails.services import Attachment, email_failed, email_retry, email_send
+from styleguide_example.emails.services import Attachment, email_failed, email_retry
 from styleguide_example.emails.tests.factories import email_asked_for, email_made_due
+from styleguide_example.emails.tests.sending import Send
 from styleguide_example.emails.tests.smtp_server import (
     HANG_UP,
     SILENCE,
@@ -39,11 +39,9 @@ def little_patience(settings: Settings) -> None:
     settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = 0.2  # seconds
 
 
-def _attempt(email: Email) -> EmailAttempt:
+def _attempt(send: Send, email: Email) -> EmailAttempt:
     """Try to send ``email`` and return the failed attempt."""
-    with pytest.raises((EmailAttemptFailedError, EmailGivenUpError)):
-        email_send(email=email)
-    email.refresh_from_db()
+    email = send(email)
     assert email.lease_token is None
     return email.failed_attempts.get()
 
@@ -51,12 +49,12 @@ def _attempt(email: Email) -> EmailAttempt:
 class TestEmailSendCut:
     @pytest.mark.parametrize("how", [SILENCE, HANG_UP])
     @pytest.mark.parametrize("step", BEFORE_THE_END)
-    def test_before_the_message_is_whole_is_tried_again(self, smtp: SMTPServer, step: str, how: str) -> None:
+    def test_before_the_message_is_whole_is_tried_again(self, smtp: SMTPServer, send: Send, step: str, how: str) -> None:
         smtp.fail(step, how)
         email = email_asked_for()
 
         began = time.monotonic()
-        attempt = _attempt(email)
+        attempt = _attempt(send, email)
         assert time.monotonic() - began < 5
 
         assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, BEFORE_THE_END[step])
@@ -65,20 +63,20 @@ class TestEmailSendCut:
         assert smtp.copies() == {email.message_id: 1}
 
     @pytest.mark.parametrize("how", [SILENCE, HANG_UP])
-    def test_in_the_middle_of_a_long_message_is_tried_again(self, smtp: SMTPServer, how: str) -> None:
+    def test_in_the_middle_of_a_long_message_is_tried_again(self, smtp: SMTPServer, send: Send, how: str) -> None:
         """Longer than what the network takes in before anybody reads: the last dot has not left."""
         smtp.fail("body", how)
         email = email_asked_for(attachments=[Attachment("long.bin", bytes(10_000_000))])
 
-        attempt = _attempt(email)
+        attempt = _attempt(send, email)
 
         assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.DATA)
 
-    def test_by_a_port_where_nobody_listens_is_tried_again(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_by_a_port_where_nobody_listens_is_tried_again(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         email = email_asked_for()
         with refused_port() as port:
             settings.EMAIL_PORT = port
-            attempt = _attempt(email)
+            attempt = _attempt(send, email)
         assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.CONNECT)
         assert "ConnectionRefusedError" in attempt.error
 
@@ -96,13 +94,13 @@ class TestEmailSendCut:
         ],
     )
     def test_by_settings_that_the_server_does_not_share_is_tried_again(
-        self, smtp: SMTPServer, settings: Settings, changes: dict[str, Any], error: str
+        self, smtp: SMTPServer, send: Send, settings: Settings, changes: dict[str, Any], error: str
     ) -> None:
         email = email_asked_for()
         for name, value in changes.items():
             setattr(settings, name, value)
 
-        attempt = _attempt(email)
+        attempt = _attempt(send, email)
 
         assert (attempt.kind, attempt.phase) == (FailureKind.TRANSIENT, Phase.CONNECT)
         assert error in attempt.error
@@ -124,13 +122,13 @@ AFTER_THE_END = [
 class TestUnknownOutcome:
     @pytest.mark.parametrize(("step", "how"), AFTER_THE_END)
     def test_is_sent_again_with_the_same_message_id(
-        self, smtp: SMTPServer, settings: Settings, step: str, how: str
+        self, smtp: SMTPServer, send: Send, settings: Settings, step: str, how: str
     ) -> None:
         settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
         smtp.fail(step, how)
         email = email_asked_for()
 
-        attempt = _attempt(email)
+        attempt = _attempt(send, email)
         assert (attempt.kind, attempt.phase) == (FailureKind.UNKNOWN_OUTCOME, Phase.AFTER_DATA)
         assert not email_failed(email=email)
 
@@ -140,13 +138,13 @@ class TestUnknownOutcome:
 
     @pytest.mark.parametrize(("step", "how"), AFTER_THE_END)
     def test_is_held_for_a_person_who_can_send_it_again(
-        self, smtp: SMTPServer, settings: Settings, step: str, how: str
+        self, smtp: SMTPServer, send: Send, settings: Settings, step: str, how: str
     ) -> None:
         settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "hold"
         smtp.fail(step, how)
         email = email_asked_for()
 
-        attempt = _attempt(email)
+        attempt = _attempt(send, email)
         assert attempt.kind == FailureKind.UNKNOWN_OUTCOME
         assert email.next_attempt_at is None
         assert email_failed(email=email)
@@ -157,7 +155,7 @@ class TestUnknownOutcome:
         email_send(email=email_retry(email=email))
         assert smtp.copies() == {email.message_id: taken + 1}
 
-    def test_that_comes_a_second_time_is_held_for_a_person(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_that_comes_a_second_time_is_held_for_a_person(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         """A server that takes messages and does not say so would get one more at every attempt."""
         settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
         smtp.fail("message", TAKEN_THEN_HANG_UP, TAKEN_THEN_HANG_UP, TAKEN_THEN_HANG_UP)
@@ -170,7 +168,7 @@ class TestUnknownOutcome:
         assert email_failed(email=email)
         assert smtp.copies() == {email.message_id: 2}
 
-    def test_counts_anew_after_a_person_retried(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_counts_anew_after_a_person_retried(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         settings.EMAIL_SENDING_UNKNOWN_OUTCOME = "resend"
         smtp.fail("message", HANG_UP, HANG_UP, HANG_UP)
         email = email_asked_for()
@@ -189,13 +187,13 @@ class TestUnknownOutcome:
 class TestPatience:
     """The answer to the whole message is worth waiting for: without it the message is sent twice."""
 
-    def test_is_longer_for_the_answer_to_the_whole_message(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_is_longer_for_the_answer_to_the_whole_message(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         settings.EMAIL_TIMEOUT_AFTER_DATA = 10
         smtp.seconds_per_message = 0.5
         email = email_send(email=email_asked_for())
         assert (email.status, email.attempts) == (Email.Status.SENT, 1)
 
-    def test_is_short_again_for_the_next_one(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_is_short_again_for_the_next_one(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         settings.EMAIL_TIMEOUT_AFTER_DATA = 10
         email_send(email=email_asked_for())
         smtp.fail("data", SILENCE)
@@ -207,7 +205,7 @@ class TestPatience:
 
 
 class TestNotReached:
-    def test_does_not_use_up_the_attempts(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_does_not_use_up_the_attempts(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         """That nobody answers says nothing about the e-mail: a server that is down for a day must not end it."""
         settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
         smtp.fail("connect", *[HANG_UP] * 5)
@@ -219,7 +217,7 @@ class TestNotReached:
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
     def test_is_no_reason_to_give_up_after_the_last_attempt_that_counted(
-        self, smtp: SMTPServer, settings: Settings
+        self, smtp: SMTPServer, send: Send, settings: Settings
     ) -> None:
         settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
         smtp.fail("mail", "451 later")
@@ -232,7 +230,7 @@ class TestNotReached:
             email_send(email=email_made_due(email))
         assert email_send(email=email_made_due(email)).status == Email.Status.SENT
 
-    def test_leaves_as_many_attempts_as_there_were(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_leaves_as_many_attempts_as_there_were(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         settings.EMAIL_SENDING_MAX_ATTEMPTS = 2
         smtp.fail("connect", *[HANG_UP] * 5)
         smtp.fail("mail", "451 later", "451 later")
@@ -243,7 +241,7 @@ class TestNotReached:
         with pytest.raises(EmailGivenUpError):
             email_send(email=email_made_due(email))
 
-    def test_ends_when_the_first_failure_is_too_old(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_ends_when_the_first_failure_is_too_old(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
         settings.EMAIL_SENDING_MAX_AGE_SECONDS = 3600
         smtp.fail("connect", HANG_UP, HANG_UP)
         email = email_asked_for()
