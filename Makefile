@@ -24,7 +24,7 @@ PRODUCTION := DJANGO_SETTINGS_MODULE=config.django.production DJANGO_DEBUG=False
 	CELERY_BROKER_URL=amqps://app:made-up@broker.example.com/app EMAIL_URL=smtp+tls://app:made-up@mail.example.com:587
 
 # `make test` is the same everywhere, whatever the shell exports.
-NO_SERVICES := env -u DATABASE_URL -u CELERY_BROKER_URL -u EMAIL_URL
+NO_SERVICES := env -u DATABASE_URL -u CELERY_BROKER_URL -u EMAIL_URL -u EMAIL_SERVERS -u EMAIL_FALLBACKS -u EMAIL_LIMITS
 # The embedded profile is SQLite by definition.
 NOT_EMBEDDED := --ignore=styleguide_example/embedded
 

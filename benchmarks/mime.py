@@ -5,6 +5,10 @@ in seconds of the processor. Both begin with the same message object and end wit
 the row* is all that a worker does, recipients included.
 """
 
+import benchmarks.prepared  # noqa: F401  sets Django up, before models are imported
+
+# isort: split
+
 import sys
 import time
 from collections.abc import Callable, Sequence

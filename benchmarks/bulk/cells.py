@@ -24,8 +24,8 @@ class Cell:
     emails_per_s: float
     cpu_ms_per_email: float
     postgresql_ms_per_email: float
-    smtp_connections: int
-    smtp_connections_at_once: int
+    smtp_connections: int  # open at once, at most
+    smtp_connections_opened: int
     lost: int
     duplicates: int
     recorded: bool
@@ -53,8 +53,8 @@ def cell_measure(stage: Stage, latency: Latency, count: int) -> Cell:
         emails_per_s=round(seen["accepted"] / seconds, 1),
         cpu_ms_per_email=round((stage.cpu() - cpu) * 1000 / count, 3),
         postgresql_ms_per_email=round((cpu_of_service("postgres") - postgresql) * 1000 / count, 3),
-        smtp_connections=seen["connections"],
-        smtp_connections_at_once=seen["open_most"],
+        smtp_connections=seen["open_most"],
+        smtp_connections_opened=seen["connections"],
         lost=count - seen["distinct"] - seen["permanent"],
         duplicates=seen["duplicates"],
         recorded=recorded,

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.bulk.driving MODULE``: calls functions of a contender's driver, asked for on standard input."""
+"""``python -m benchmarks.bulk.driving MODULE``: calls functions of a contender's driver, asked for by lines."""
 
 import json
 import os

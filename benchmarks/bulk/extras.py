@@ -59,9 +59,9 @@ def _one(stage: Stage, number: int) -> float:
 
 def kill_measure(home: Home, count: int) -> dict[str, Any]:
     """SIGKILL for all that sends when four in ten were taken; start it again; return what was lost and doubled."""
-    stage = Stage(home, **SHORT_LEASE)
+    stage = Stage(home, variables=SHORT_LEASE)
     try:
-        stage.warm_up()
+        stage.start()
         stage.home.clear()
         stage.driver.call("write", count=count)
         stage.sink.behave(SLOW)
@@ -91,10 +91,10 @@ def kill_measure(home: Home, count: int) -> dict[str, Any]:
 
 
 def faults_measure(home: Home, count: int) -> dict[str, Any]:
-    """One in a hundred is put off, one refused, one cut off: return how fast the others went, and what became of all."""
-    stage = Stage(home, **QUICK_RETRY)
+    """One in a hundred is put off, one refused, one cut off: return how fast the others went, and what was lost."""
+    stage = Stage(home, variables=QUICK_RETRY)
     try:
-        stage.warm_up()
+        stage.start()
         stage.home.clear()
         stage.driver.call("write", count=count)
         stage.sink.behave(FAST, **FAULTS)
@@ -133,7 +133,7 @@ def _start_again(stage: Stage) -> None:
     if stage.contender.workers:
         stage.workers_start()
     else:
-        stage.driver = Driver(stage.contender.driver, stage.environment, stage.home.log)
+        stage.driver_start()
         stage.driver.begin("send")
 
 

@@ -25,7 +25,8 @@ def table_fill(ask: Callable[[str], Any], driver: Driver, contender: Contender) 
         # Spread over the last ninety days, as they would be.
         ask(
             f'INSERT INTO {table} ({names}, message_id, "to", sent_at, ended_at) SELECT {names}, '  # noqa: S608
-            f"'<' || md5(({made} + n)::text) || '@example.com>', jsonb_build_array('old-' || ({made} + n) || '@example.net'), "
+            f"'<' || md5(({made} + n)::text) || '@example.com>', "
+            f"jsonb_build_array('old-' || ({made} + n) || '@example.net'), "
             f"now() - ({made} + n) * interval '7 seconds', now() - ({made} + n) * interval '7 seconds' "
             f"FROM {table}, generate_series(1, {more}) AS n WHERE id = {first}"
         )

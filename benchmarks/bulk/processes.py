@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import psutil
 
@@ -36,10 +36,6 @@ class Group:
         """Return the seconds of CPU that it and its children have used, those that ended included."""
         return cpu_of(self._popen.pid)
 
-    def is_running(self) -> bool:
-        """Return whether the command has not ended."""
-        return self._popen.poll() is None
-
     def kill(self) -> None:
         """SIGKILL for all of it at once."""
         kill_session(self._popen)
@@ -61,20 +57,19 @@ class Driver:
             text=True,
             start_new_session=True,
         )
+        self._asks, self._answers = cast("IO[str]", self._popen.stdin), cast("IO[str]", self._popen.stdout)
         self._name = module
 
     def begin(self, name: str, **arguments: Any) -> None:
         """Call a function of the driver module, and do not wait for it."""
-        assert self._popen.stdin is not None
-        self._popen.stdin.write(json.dumps({"name": name, "arguments": arguments}) + "\n")
-        self._popen.stdin.flush()
+        self._asks.write(json.dumps({"name": name, "arguments": arguments}) + "\n")
+        self._asks.flush()
 
     def end(self, timeout: float = 600) -> dict[str, Any]:
         """Return ``result``, and when the call ``began`` and ``ended``, once it has."""
-        assert self._popen.stdout is not None
-        if not select.select([self._popen.stdout], [], [], timeout)[0]:
+        if not select.select([self._answers], [], [], timeout)[0]:
             raise TimeoutError(f"{self._name} did not answer in {timeout} s. Its words are in {self._log.name}.")
-        line = self._popen.stdout.readline()
+        line = self._answers.readline()
         if not line:
             raise RuntimeError(f"{self._name} ended. Its last words are in {self._log.name}.")
         answer: dict[str, Any] = json.loads(line)
@@ -87,10 +82,6 @@ class Driver:
         self.begin(name, **arguments)
         return self.end()
 
-    def is_idle(self) -> bool:
-        """Return whether the call has ended, so that :meth:`end` would not wait."""
-        return bool(select.select([self._popen.stdout], [], [], 0)[0])
-
     def cpu(self) -> float:
         """Return the seconds of CPU that it and its children have used."""
         return cpu_of(self._popen.pid)
@@ -98,10 +89,9 @@ class Driver:
     def kill(self) -> None:
         """SIGKILL for all of it."""
         kill_session(self._popen)
-        for pipe in (self._popen.stdin, self._popen.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
+        for pipe in (self._asks, self._answers):
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
         self._log.close()
 
 

@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self, cast
 
 HERE = Path(__file__).parent
 
@@ -52,8 +52,8 @@ class Sink:
             text=True,
             start_new_session=True,
         )
-        assert self._process.stdout is not None
-        self.port, control = map(int, self._process.stdout.readline().split())
+        self._ports = cast("IO[str]", self._process.stdout)
+        self.port, control = map(int, self._ports.readline().split())
         self._control = socket.create_connection(("127.0.0.1", control), timeout=10)
         self._lines = self._control.makefile("r")
 
@@ -88,8 +88,7 @@ class Sink:
         self._control.close()
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._ports.close()
         self._directory.cleanup()
 
     def _ask(self, line: str) -> str:

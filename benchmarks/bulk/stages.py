@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,21 @@ class Home:
         return self.directory / "db.sqlite3"
 
     def __enter__(self) -> "Home":
+        try:
+            self._make()
+        except BaseException:  # Ctrl-C too
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.broker is not None:
+            self.broker.kill()
+        if not self.contender.is_embedded:
+            self.services.postgresql.drop(self.name)
+            self.queue_delete()
+
+    def _make(self) -> None:
         self.directory.mkdir()
         if self.contender.is_embedded:
             self._broker_start()
@@ -95,14 +110,6 @@ class Home:
                 filling.table_fill(self.ask, driver, self.contender)
         finally:
             driver.kill()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.broker is not None:
-            self.broker.kill()
-        if not self.contender.is_embedded:
-            self.services.postgresql.drop(self.name)
-            self.queue_delete()
 
     def _broker_start(self) -> None:
         """The embedded broker, of the package even where a Redis is on the PATH."""
@@ -117,12 +124,28 @@ class Home:
 class Stage:
     """A contender's processes: its driver, and its workers where it has any."""
 
-    def __init__(self, home: Home, *, port: int | None = None, **variables: str) -> None:
+    def __init__(self, home: Home, *, port: int | None = None, variables: Mapping[str, str] | None = None) -> None:
         self.home, self.contender, self.sink = home, home.contender, home.services.sink
-        self.environment = {**home.environment(port), **variables}
+        self.environment = {**home.environment(port), **(variables or {})}
         self.workers: list[Group] = []
-        self.driver = Driver(self.contender.driver, self.environment, home.log)
+        self._driver: Driver | None = None
+
+    def start(self) -> None:
+        """Start everything, and let it send a few."""
+        self.driver_start()
         self.workers_start()
+        self._warm_up()
+
+    @property
+    def driver(self) -> Driver:
+        """Its own process."""
+        if self._driver is None:
+            raise RuntimeError(f"{self.contender.title} was not started.")
+        return self._driver
+
+    def driver_start(self) -> None:
+        """Start its own process."""
+        self._driver = Driver(self.contender.driver, self.environment, self.home.log)
 
     def workers_start(self) -> None:
         """Start the workers; they are ready when they send."""
@@ -137,8 +160,8 @@ class Stage:
             worker.kill()
         self.workers.clear()
 
-    def warm_up(self) -> None:
-        """Let it send a few, so that no cell pays for imports and first connections."""
+    def _warm_up(self) -> None:
+        """So that no cell pays for imports and first connections."""
         self.home.clear()
         self.sink.behave(FAST)
         self.sink.reset()
@@ -149,7 +172,7 @@ class Stage:
         self.driver.end()
 
     def wait_for(self, count: int, *, patience: float = PATIENCE_SECONDS) -> bool:
-        """Return whether the mail server has taken so many different ones; not before it has, or nothing comes any more."""
+        """Return whether the mail server has taken so many different ones; waits until it has, or nothing comes."""
         last, moved_at = -1, time.monotonic()
         while True:
             figures = self.sink.figures()
@@ -176,15 +199,16 @@ class Stage:
     def stop(self) -> None:
         """End everything."""
         self.workers_kill()
-        self.driver.kill()
+        if self._driver is not None:
+            self._driver.kill()
 
 
 @contextmanager
-def on_stage(home: Home, *, port: int | None = None, **variables: str) -> Iterator[Stage]:
+def on_stage(home: Home, *, port: int | None = None) -> Iterator[Stage]:
     """Start a contender's processes, warm; end them afterwards."""
-    stage = Stage(home, port=port, **variables)
+    stage = Stage(home, port=port)
     try:
-        stage.warm_up()
+        stage.start()
         yield stage
     finally:
         stage.stop()

@@ -28,7 +28,18 @@ _FIELDSETS: Any = [  # the stub's own type is private
     ),
     (
         "What was asked for",
-        {"fields": ["category", "batch", "priority", "send_after", "expires_at", "resend_of", "resend_reason"]},
+        {
+            "fields": [
+                "category",
+                "batch",
+                "server",
+                "priority",
+                "send_after",
+                "expires_at",
+                "resend_of",
+                "resend_reason",
+            ]
+        },
     ),
     (
         "For engineers",

@@ -93,7 +93,7 @@ class SMTPBackend(EmailBackend):
 
     def _connect(self) -> bool | None:
         opened = super().open()
-        if self.connection is not None:
+        if self.connection is not None and self.connection.sock is not None:
             self.connection.ehlo_or_helo_if_needed()
             # Else the end of a message waits until the server has confirmed its beginning (Nagle).
             self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

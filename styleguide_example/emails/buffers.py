@@ -29,6 +29,7 @@ class Buffer:
         self._with_files: set[int] = set()
         self._next_slot: dict[tuple[str, tuple[str, ...]], datetime] = {}
         self._later: dict[datetime, list[Holding]] = defaultdict(list)
+        self._expired: list[Holding] = []
 
     def __len__(self) -> int:
         return len(self._parcels)
@@ -86,7 +87,9 @@ class Buffer:
         """Take out the first parcel to ``server`` that may go out now, with its allowance. None: there is none."""
         now = time.monotonic()
         for parcel in list(self._parcels):
-            if parcel.server == server and parcel.not_before <= now and self._is_admitted(parcel):
+            if parcel.server != server or parcel.not_before > now or self._has_expired(parcel):
+                continue
+            if self._is_admitted(parcel):
                 if parcel.message is None and not self._build(parcel):
                     self._gate.ended(parcel.server, parcel.domains)
                     continue
@@ -99,10 +102,12 @@ class Buffer:
         return {parcel.server for parcel in self._parcels if not _waits(parcel)}
 
     def defer(self) -> None:
-        """Give back those that may not go out soon, with the time at which they may."""
+        """Give back those that may not go out soon, with the time at which they may, and those that expired here."""
         later, self._later = self._later, defaultdict(list)
         for retry_at, holdings in later.items():
             emails_release(holdings, retry_at=retry_at)
+        expired, self._expired = self._expired, []
+        emails_release(expired)
 
     def give_back(self) -> None:
         """Give back everything."""
@@ -110,6 +115,15 @@ class Buffer:
         held, self._parcels = self._parcels, []
         self._with_files.clear()
         emails_release([parcel.holding for parcel in held])
+
+    def _has_expired(self, parcel: Parcel) -> bool:
+        """Whether it must not go out any more. Then it is held no longer, and the sweep ends it."""
+        expires_at = parcel.holding.email.expires_at
+        if expires_at is None or self._gate.seconds_until(expires_at) > 0:
+            return False
+        self._parcels.remove(parcel)
+        self._expired.append(parcel.holding)
+        return True
 
     def _is_admitted(self, parcel: Parcel) -> bool:
         at = self._gate.admit(parcel.server, parcel.domains)

@@ -82,7 +82,8 @@ class _Burst:
             more()
         while self._goes_on():
             self._turn(self._reports())
-            self._is_stuck = not self._busy and not self._look_for_more()
+            has_more = self._look_for_more()
+            self._is_stuck = not self._busy and not has_more
 
     def _turn(self, reports: Sequence[Report]) -> None:
         delivered = self._heard(reports)

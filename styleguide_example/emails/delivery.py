@@ -6,9 +6,10 @@ lease's token, so a call that comes twice, or too late, changes nothing. Many at
 
 import random
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -118,16 +119,12 @@ def _are_many(due: QuerySet[Email]) -> bool:
 
 
 def _claim(email: Email, owner: str) -> Holding:
+    """Claim, and when nothing stands between the claim and the wire, mark in the same breath: one commit, not two."""
+    holding = _claim_at_once(email, owner) if _goes_at_once(email) else None
+    if holding is not None:
+        return holding
     row = Email.objects.filter(pk=email.pk)
-    # Durable: inside somebody's transaction the claim would be seen by nobody, and the network would hold it open.
-    with transaction.atomic(durable=True):
-        token = leases.lease_claim(
-            row.filter(_SENDING).exclude(_EXPIRED),
-            owner=owner,
-            seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
-            on_wire_at=None,
-            updated_at=Now(),
-        )
+    token = _lease(row, owner, on_wire_at=None)
     if token is None:
         raise EmailNotClaimedError(
             f"E-mail {email.pk} cannot be sent now: it has ended, is not due, or another worker has it."
@@ -135,19 +132,47 @@ def _claim(email: Email, owner: str) -> Holding:
     return Holding(email=row.get(), token=token)
 
 
+def _claim_at_once(email: Email, owner: str) -> Holding | None:
+    # Unchanged since it was read, so it need not be read again.
+    row = Email.objects.filter(pk=email.pk, updated_at=email.updated_at)
+    token = _lease(row, owner, on_wire_at=Now())
+    if token is None:
+        return None
+    email.attempts += 1
+    email.lease_owner, email.lease_token, email.on_wire_at = owner[:255], token, timezone.now()
+    return Holding(email=email, token=token)
+
+
+def _goes_at_once(email: Email) -> bool:
+    """Whether only the building of its message stands between ``email`` and the wire, and nothing ever went wrong."""
+    server = email.server or connections.DEFAULT_SERVER
+    is_plain = email.attempts == 0 and email.batch is None and not getattr(email, "has_files", True)
+    is_free = not settings.EMAIL_LIMITS and limits.gate().closed_until(server) is None
+    return is_plain and is_free and connections.connection_is_ready(server)
+
+
+def _lease(row: QuerySet[Email], owner: str, **changes: Any) -> uuid.UUID | None:
+    # Durable: inside somebody's transaction the claim would be seen by nobody, and the network would hold it open.
+    with transaction.atomic(durable=True):
+        return leases.lease_claim(
+            row.filter(_SENDING).exclude(_EXPIRED),
+            owner=owner,
+            seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
+            updated_at=Now(),
+            **changes,
+        )
+
+
 def _deliver(holding: Holding) -> Delivery:
     """Everything that can fail without a trace is done first; the mark is the last thing before the wire."""
     email = holding.email
-    message = message_build(email)
+    message = message_build(email, has_files=getattr(email, "has_files", True))
     gate = limits.gate()
     server, domains = gate.route(email.server or connections.DEFAULT_SERVER), recipient_domains(email)
     _wait_for_admission(holding, gate, server, domains)
     try:
         connections.connection_ensure(server)
-        if not leases.lease_extend(
-            holding.row, token=holding.token, seconds=settings.EMAIL_SENDING_LEASE_SECONDS, on_wire_at=Now()
-        ):
-            raise EmailNotClaimedError(f"E-mail {email.pk}: the lease was lost before the wire; nothing was sent.")
+        _mark(holding)
         delivery = connections.message_send(message, server)
     except DeliveryError as error:
         hear(gate, server, domains, error)
@@ -158,6 +183,14 @@ def _deliver(holding: Holding) -> Delivery:
         return delivery
     finally:
         gate.ended(server, domains)
+
+
+def _mark(holding: Holding) -> None:
+    if holding.email.on_wire_at is not None:
+        return  # it was claimed a moment ago, with the mark
+    lease = settings.EMAIL_SENDING_LEASE_SECONDS
+    if not leases.lease_extend(holding.row, token=holding.token, seconds=lease, on_wire_at=Now()):
+        raise EmailNotClaimedError(f"E-mail {holding.email.pk}: the lease was lost before the wire; nothing was sent.")
 
 
 def message_build(email: Email, *, has_files: bool = True) -> Message:
@@ -210,7 +243,7 @@ def _wait_for_admission(holding: Holding, gate: limits.Gate, server: str, domain
             if at is None:
                 return
         else:
-            at = timezone.now() + timedelta(seconds=HOLD_SECONDS)
+            at = gate.moment_in(HOLD_SECONDS)
         seconds = gate.seconds_until(at)
         if time.monotonic() + seconds > deadline:
             emails_release([holding], retry_at=at)

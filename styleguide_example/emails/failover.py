@@ -28,12 +28,24 @@ class Failover:
     def __init__(self, clock: Clock, troubles: Troubles) -> None:
         self._clock = clock
         self._troubles = troubles
-        #: Servers that this process is trying.
+        #: Servers that this process is trying, and those of them for which no e-mail was chosen yet.
         self._trying: set[str] = set()
+        self._without_email: set[str] = set()
 
     def route(self, alias: str) -> str:
         """Return the first server of the chain that is up, or is to be tried. ``alias`` itself when all are down."""
-        return next((server for server in chain(alias) if self._is_up(server) or self._try(server)), alias)
+        if not self._troubles:
+            return alias
+        usable = (server for server in chain(alias) if self._is_up(server) or self._is_to_be_tried(server))
+        return next(usable, alias)
+
+    def admits(self, server: str) -> bool:
+        """Whether a message may go to ``server``. No: we are trying it, and another e-mail was chosen for that."""
+        return self._is_up(server) or server not in self._trying or server in self._without_email
+
+    def admitted(self, server: str) -> None:
+        """Note that a message goes to ``server``: if that is tried, no other one may."""
+        self._without_email.discard(server)
 
     def closed_until(self, alias: str) -> datetime | None:
         """Return until when nothing can be sent by ``alias`` or a fallback: all are down, or the next one has a pause.
@@ -55,7 +67,7 @@ class Failover:
         is_trying = server in self._trying
         if self._down_until(server) and not is_trying:
             return  # everybody knows
-        self._trying.discard(server)
+        self._end_trial(server)
         scope = scope_of_connecting(server)
         with scope_locked(scope, self._clock) as (row, now):
             after = _after_failure(row, now, is_trying=is_trying)
@@ -68,7 +80,7 @@ class Failover:
 
     def reached(self, server: str) -> None:
         """Note that connecting worked. Costs nothing while nobody said otherwise."""
-        self._trying.discard(server)
+        self._end_trial(server)
         scope = scope_of_connecting(server)
         trouble = self._troubles.get(scope)
         if trouble is None:
@@ -89,8 +101,11 @@ class Failover:
             return None
         return self._troubles.paused_until(scope_of_connecting(server))
 
+    def _is_to_be_tried(self, server: str) -> bool:
+        return server in self._without_email or self._try(server)
+
     def _try(self, server: str) -> bool:
-        """Whether this process may try now whether ``server`` is back: it is given to one, and to one e-mail of it."""
+        """Whether it falls to this process to find out if ``server`` is back: to one, and to one e-mail of it."""
         scope = scope_of_connecting(server)
         trouble = self._troubles.get(scope)
         if trouble is None or self._troubles.paused_until(scope):
@@ -102,8 +117,13 @@ class Failover:
         self._troubles.put(scope, Trouble(trouble.level, paused_until=at))
         if is_ours:
             self._trying.add(server)
+            self._without_email.add(server)
             logger.info("email_server_tried", server=server)
         return is_ours
+
+    def _end_trial(self, server: str) -> None:
+        self._trying.discard(server)
+        self._without_email.discard(server)
 
 
 def chain(alias: str) -> Iterator[str]:

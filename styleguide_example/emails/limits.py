@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from styleguide_example.emails.failover import Failover
 from styleguide_example.emails.models import ConnectionLease, SendingPace
-from styleguide_example.emails.pace import Slots
+from styleguide_example.emails.pace import STEP_SECONDS, Slots
 from styleguide_example.emails.places import ASK_AGAIN_SECONDS, Places
 from styleguide_example.emails.scopes import Clock, Troubles, scope_of
 from styleguide_example.emails.slowdowns import SlowDowns, Traffic, is_of_the_server, is_too_much, rate_at
@@ -72,10 +72,10 @@ class Gate:
     # -- May we? -------------------------------------------------------------------------------------------------------
 
     def route(self, alias: str) -> str:
-        """Return which server to use for one e-mail now: ``alias``, or its fallback while it is down.
+        """Return which server to use now: ``alias``, or its fallback while it is down. ``alias`` when all are down.
 
-        Ask for each e-mail just before it is sent: when a server was down for its time, one answer, to one process,
-        says to try it. ``alias`` itself when all are down.
+        Ask again for what was not admitted: when a server was down for its time, one process is told to try it, and
+        told so until one message is admitted to it. For the others it is the fallback still.
         """
         self._refresh()
         return self._failover.route(alias)
@@ -107,9 +107,14 @@ class Gate:
         :meth:`ended`. Whoever was admitted sends at once, within :data:`~styleguide_example.emails.pace.LATE_SECONDS`.
         """
         self._refresh()
-        of_domains = {scope_of(server, domain): limit_for(server, domain) for domain in domains}
-        of_server = {scope_of(server): limit_for(server)}
-        scopes = of_domains | of_server
+        by_scope = {scope_of(server, domain): domain for domain in domains}
+        if not settings.EMAIL_LIMITS and not self._troubles:  # ten thousand times a second
+            self._traffic.count([scope_of(server), *by_scope])
+            return None
+        of_domains = {scope: limit_for(server, domain) for scope, domain in by_scope.items()}
+        scopes = of_domains | {scope_of(server): limit_for(server)}
+        if not self._failover.admits(server):
+            return self.moment_in(STEP_SECONDS)
         if (at := self._paused_until(scopes)) or (at := self._without_place(of_domains)):
             return at
         # Domains first: they are the narrower ones, and slots of the server would go stale while one waits for them.
@@ -119,8 +124,8 @@ class Gate:
                 return at
         for scope in paced:
             self._slots.take(scope)
-        for scope in scopes:
-            self._traffic.count(scope)
+        self._failover.admitted(server)
+        self._traffic.count(scopes)
         self._busy.update(scope for scope, limit in of_domains.items() if limit and limit.connections)
         return None
 
@@ -128,6 +133,8 @@ class Gate:
 
     def ended(self, server: str, domains: Iterable[str]) -> None:
         """Note that a conversation which was admitted is over, however it ended."""
+        if not self._busy:
+            return
         for scope in {scope_of(server, domain) for domain in domains}:
             if self._busy[scope] > 1:
                 self._busy[scope] -= 1
@@ -140,7 +147,7 @@ class Gate:
         """Note that ``server`` answered ``reply``. If that says "too much" (421, 451 and their like), all slow down.
 
         Args:
-            domains: whose recipients, and no others, were answered so. None: it answered so to something else.
+            domains: those whose recipients, and nothing else, were answered so. Empty: the reply was to something else.
         """
         if not is_too_much(reply):
             return
@@ -151,7 +158,6 @@ class Gate:
             _, _, domain = scope.partition("/")
             limit = limit_for(server, domain)
             self._slow_downs.tell(scope, reply=reply, limit=limit.per_second if limit else None)
-            self._slots.drop(scope)
 
     def unreachable(self, server: str) -> None:
         """Note that no connection could be opened. After enough of that its fallback sends for everybody."""
@@ -172,6 +178,10 @@ class Gate:
     def seconds_until(self, moment: datetime) -> float:
         """Return how far off ``moment`` is, 0 when it has passed."""
         return max(0.0, (moment - self._clock.now()).total_seconds())
+
+    def moment_in(self, seconds: float) -> datetime:
+        """Return the moment that is so far off."""
+        return self._clock.now() + timedelta(seconds=seconds)
 
     def close(self) -> None:
         """Give back what is held, but for the places of conversations that go on. It may be used again afterwards."""
@@ -203,7 +213,7 @@ class Gate:
             wanted = min(limit.connections, 1 << busy.bit_length())
             granted = self._places.granted(scope, limit=limit.connections, wanted=wanted, in_use=busy)
             if granted <= busy:
-                return self._clock.now() + timedelta(seconds=ASK_AGAIN_SECONDS)
+                return self.moment_in(ASK_AGAIN_SECONDS)
         return None
 
     def _rate(self, scope: str, limit: Limit | None) -> float | None:

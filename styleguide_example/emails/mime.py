@@ -57,11 +57,6 @@ class Message(EmailMultiAlternatives):
         """Return whom the server is asked to deliver to: on a second attempt not those it took the message for."""
         return self.envelope
 
-    @property
-    def sender(self) -> str:
-        """The bare address that the server is told, as in :func:`address_bare`."""
-        return address_bare(self.from_email)
-
     def payload(self) -> bytes:
         """Return what goes over the wire: CRLF line ends, no line over 998 octets, dots not doubled. Built once."""
         return self._payload

@@ -79,7 +79,7 @@ def _headers(message: EmailMultiAlternatives) -> Iterator[str]:
 
 def _header(name: str, value: str) -> str:
     line = f"{name}: {value}"
-    if len(line) <= _HEADER_LINE_LENGTH and line.isascii() and line.isprintable() and value == value.strip():
+    if len(line) <= _HEADER_LINE_LENGTH and line.isascii() and line.isprintable():
         return f"{line}\r\n"
     return _header_encoded(name, value)
 

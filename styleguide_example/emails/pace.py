@@ -1,8 +1,8 @@
 """Messages per second, shared by everybody who uses the database.
 
 The generic cell rate algorithm (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm): one row of the scope holds
-when the next message is on time. Whoever takes some slots moves it on by as many intervals, under the row's lock. So
-no slot has two owners, and whoever dies with some has only wasted them.
+when the next message is on time. Whoever takes some slots moves it on by as many intervals, if it is still where it was
+read. So no slot has two owners, and whoever dies with some has only wasted them.
 
 A slot is a moment. It may be used when the moment has come, and for ``LATE_SECONDS`` after that: in any ``t`` seconds
 at most ``rate * (t + LATE_SECONDS) + 1`` messages begin, of all processes together.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from styleguide_example.emails.models import SendingPace
-from styleguide_example.emails.scopes import Clock, scope_locked
+from styleguide_example.emails.scopes import Clock, scope_read
 
 #: A slot that was not used for so long after its moment is lost.
 LATE_SECONDS = 0.25
@@ -48,7 +48,7 @@ class Slots:
     def next_at(self, scope: str, rate: float) -> datetime | None:
         """Return None when a message may go now: :meth:`take` then uses the slot. Else when to ask again.
 
-        Takes slots at ``rate`` a second when there are none: two statements in a transaction.
+        Takes slots at ``rate`` a second when there are none: two statements, and one when others have them.
         """
         held = self._held.setdefault(scope, _Held())
         self._drop_late(held)
@@ -64,10 +64,6 @@ class Slots:
     def take(self, scope: str) -> None:
         """Use the slot of which :meth:`next_at` said that it has come."""
         self._held[scope].slots.popleft()
-
-    def drop(self, scope: str) -> None:
-        """Forget what was taken: something has changed."""
-        self._held.pop(scope, None)
 
     def tidy(self) -> None:
         """Forget scopes of which nothing is held, so that a list of domains does not grow for ever."""
@@ -86,22 +82,29 @@ class Slots:
         self._held.clear()
 
     def _ask(self, scope: str, rate: float, held: _Held) -> None:
-        with scope_locked(scope, self._clock) as (row, now):
+        """Compare and swap: nothing is locked for longer than one statement, and nothing at all by those who wait."""
+        while True:
+            row, now = scope_read(scope, self._clock)
             slots = slots_free(free_at=row.next_free_at, now=now, rate=rate, wanted=held.appetite)
-            if slots:
-                end = slots[0] + timedelta(seconds=len(slots) / rate)
-                SendingPace.objects.filter(pk=row.pk).update(next_free_at=end, changed_at=now)
+            if not slots:
+                held.ask_at = _ask_at(row.next_free_at or now, now)
+                return
+            end = slots[0] + timedelta(seconds=len(slots) / rate)
+            as_read = SendingPace.objects.filter(pk=row.pk, next_free_at=row.next_free_at)
+            if as_read.update(next_free_at=end, changed_at=now):
                 held.slots, held.end, held.ask_at = deque(slots), end, None
                 held.appetite *= 2
-            elif row.next_free_at is not None:
-                soonest = now + timedelta(seconds=STEP_SECONDS)
-                held.ask_at = max(row.next_free_at - timedelta(seconds=AHEAD_SECONDS), soonest)
+                return
 
     def _drop_late(self, held: _Held) -> None:
         late = self._clock.now() - timedelta(seconds=LATE_SECONDS)
         while held.slots and held.slots[0] < late:
             held.slots.popleft()
             held.appetite = 1
+
+
+def _ask_at(free_at: datetime, now: datetime) -> datetime:
+    return max(free_at - timedelta(seconds=AHEAD_SECONDS), now + timedelta(seconds=STEP_SECONDS))
 
 
 def slots_free(*, free_at: datetime | None, now: datetime, rate: float, wanted: int) -> list[datetime]:

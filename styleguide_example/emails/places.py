@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from styleguide_example.emails.models import ConnectionLease
@@ -95,30 +96,30 @@ class Places:
     def _ask(self, scope: str, limit: int, wanted: int, in_use: int) -> _Lease:
         former = self._leases.get(scope)
         with scope_locked(scope, self._clock) as (_, now):
-            rows = ConnectionLease.objects.filter(scope=scope, expires_at__gt=now).order_by("pk")
-            leases = list(rows)
-            mine = next((index for index, row in enumerate(leases) if row.holder == self._holder), len(leases))
-            others = [row for row in leases if row.holder != self._holder]
-            wishes = [row.wanted for row in others]
-            wishes.insert(mine, wanted)
-            free = max(0, limit - sum(row.count for row in others))
+            is_alive = Q(expires_at__gt=now) | Q(holder=self._holder)
+            rows = list(ConnectionLease.objects.filter(is_alive, scope=scope).order_by("pk"))
+            mine = next((index for index, row in enumerate(rows) if row.holder == self._holder), len(rows))
+            wishes = [row.wanted for row in rows]
+            wishes[mine : mine + 1] = [wanted]
+            free = max(0, limit - sum(row.count for row in rows if row.holder != self._holder))
             granted = min(shares(limit, wishes)[mine], free)
             counted = max(granted, in_use, min(former.granted, free) if former else 0)
-            self._write(scope, wanted=wanted, counted=counted, now=now)
+            values = _values(wanted=wanted, counted=counted, now=now)
+            if mine == len(rows) or not self._rows([scope]).update(**values):
+                ConnectionLease.objects.create(scope=scope, holder=self._holder, **values)
         lease = _Lease(wanted=wanted, granted=granted, counted=counted, asked_at=self._clock.monotonic())
         self._leases[scope] = lease
         if not (wanted or counted):
             self.give_back([scope])
         return lease
 
-    def _write(self, scope: str, *, wanted: int, counted: int, now: datetime) -> None:
-        expires_at = now + timedelta(seconds=LEASE_SECONDS if counted else WAIT_SECONDS)
-        values = {"wanted": wanted, "count": counted, "expires_at": expires_at}
-        if not self._rows([scope]).update(**values):
-            ConnectionLease.objects.create(scope=scope, holder=self._holder, **values)
-
     def _rows(self, scopes: Iterable[str]) -> QuerySet[ConnectionLease]:
         return ConnectionLease.objects.filter(holder=self._holder, scope__in=list(scopes))
+
+
+def _values(*, wanted: int, counted: int, now: datetime) -> dict[str, Any]:
+    expires_at = now + timedelta(seconds=LEASE_SECONDS if counted else WAIT_SECONDS)
+    return {"wanted": wanted, "count": counted, "expires_at": expires_at}
 
 
 def shares(limit: int, wishes: Sequence[int]) -> list[int]:

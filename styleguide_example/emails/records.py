@@ -110,13 +110,19 @@ def emails_record(sent: Sequence[tuple[Holding, Delivery]], starting: Sequence[H
 
 
 def _recorded(sent: Iterable[tuple[Holding, Delivery]], starting: Iterable[Holding]) -> set[int]:
-    """Look which of the rows are as they were to become; only asked when some are not."""
-    expected = {holding.email.pk: None for holding, _ in sent} | {one.email.pk: one.token for one in starting}
-    rows = Email.objects.filter(pk__in=expected).values_list("pk", "status", "lease_token", "on_wire_at")
+    """Look which of the rows are as they were to become; only asked when some are not.
+
+    One that is SENT may have been recorded by a successor, who has counted an attempt more.
+    """
+    was_sent = {holding.email.pk: holding.email.attempts for holding, _ in sent}
+    starts = {one.email.pk: one.token for one in starting}
+    rows = Email.objects.filter(pk__in=[*was_sent, *starts])
+    columns = rows.values_list("pk", "status", "attempts", "lease_token", "on_wire_at")
     return {
         pk
-        for pk, status, token, on_wire_at in rows
-        if (status == EmailStatus.SENT if expected[pk] is None else token == expected[pk] and on_wire_at is not None)
+        for pk, status, attempts, token, on_wire_at in columns
+        if (status == EmailStatus.SENT and attempts == was_sent.get(pk))
+        or (pk in starts and token == starts[pk] and on_wire_at is not None)
     }
 
 

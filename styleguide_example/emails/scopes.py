@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -59,19 +60,29 @@ class Clock:
         return self.at(self.monotonic())
 
 
+def scope_read(scope: str, clock: Clock) -> tuple[SendingPace, datetime]:
+    """Return the row of ``scope``, made if it is missing, and the database's time."""
+    return _read(SendingPace.objects.filter(scope=scope), scope, clock)
+
+
 @contextmanager
 def scope_locked(scope: str, clock: Clock) -> Iterator[tuple[SendingPace, datetime]]:
-    """Lock the row of ``scope``, made if it is missing, until the block ends. Gives the row and the database's time."""
-    rows = SendingPace.objects.select_for_update().annotate(now=Now()).filter(scope=scope)
+    """Lock the row of ``scope`` until the block ends. Gives what :func:`scope_read` returns."""
     with transaction.atomic():
+        yield _read(SendingPace.objects.select_for_update().filter(scope=scope), scope, clock)
+
+
+def _read(rows: QuerySet[SendingPace], scope: str, clock: Clock) -> tuple[SendingPace, datetime]:
+    rows = rows.annotate(now=Now())
+    at = clock.monotonic()
+    row = rows.first()
+    if row is None:
+        SendingPace.objects.bulk_create([SendingPace(scope=scope)], ignore_conflicts=True)
         at = clock.monotonic()
-        row = rows.first()
-        if row is None:
-            SendingPace.objects.bulk_create([SendingPace(scope=scope)], ignore_conflicts=True)
-            at = clock.monotonic()
-            row = rows.get()
-        clock.set(row.now, at=at)
-        yield row, row.now
+        row = rows.get()
+    now: datetime = row.now
+    clock.set(now, at=at)
+    return row, now
 
 
 @dataclass(frozen=True)
@@ -122,6 +133,9 @@ class Troubles:
     def get(self, scope: str) -> Trouble | None:
         """Return the trouble of ``scope``, as of the last look."""
         return self._by_scope.get(scope)
+
+    def __bool__(self) -> bool:
+        return bool(self._by_scope)
 
     def put(self, scope: str, trouble: Trouble | None) -> None:
         """Note what this process has just written."""

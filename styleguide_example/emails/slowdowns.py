@@ -6,6 +6,8 @@ TCP does it for the same reason: nobody knows what the other side can take just 
 
 import random
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -18,7 +20,8 @@ from styleguide_example.emails.scopes import Clock, Trouble, Troubles, scope_loc
 
 logger = structlog.get_logger(__name__)
 
-#: Nobody is made slower than this, or than half of what is allowed: it tells well enough whether it is still too much.
+#: Nobody recovers to less than this, unless even less is allowed, or begins with less than a tenth of it: one message
+#: tells as well as many whether it is still too much.
 SLOWEST_PER_SECOND = 1.0
 #: Trouble so long after a pause is new trouble, and not the same going on.
 IN_A_ROW_SECONDS = 10.0
@@ -44,7 +47,7 @@ def rate_at(trouble: Trouble, now: datetime) -> float | None:
     seconds = (now - trouble.paused_until).total_seconds()
     if seconds < 0:
         return 0.0
-    rate = trouble.rate + trouble.ceiling * seconds / settings.EMAIL_SLOW_DOWN_RECOVERY_SECONDS
+    rate = trouble.rate + trouble.ceiling * seconds / max(settings.EMAIL_SLOW_DOWN_RECOVERY_SECONDS, 0.001)
     return rate if rate < trouble.ceiling else None
 
 
@@ -57,16 +60,14 @@ def slowed_down(trouble: Trouble | None, *, now: datetime, observed: float, limi
     """
     rate = rate_at(trouble, now) if trouble else None
     if trouble is None or trouble.paused_until is None or rate is None:
-        ceiling = max(SLOWEST_PER_SECOND, observed)
-        level = 1
+        level, rate, ceiling = 1, observed, max(SLOWEST_PER_SECOND, observed)
     else:
-        # It is over sooner than the last time: twice what was too much is proof enough.
-        ceiling = min(trouble.ceiling, max(SLOWEST_PER_SECOND, 2 * rate))
-        observed = rate
         is_in_a_row = (now - trouble.paused_until).total_seconds() < IN_A_ROW_SECONDS
         level = min(trouble.level + 1, _LEVEL_MAX) if is_in_a_row else 1
+        # It is over sooner than the last time: twice what was too much is proof enough.
+        ceiling = min(trouble.ceiling, max(SLOWEST_PER_SECOND, 2 * rate))
     ceiling = ceiling if limit is None else min(ceiling, limit)
-    slowest = min(SLOWEST_PER_SECOND, ceiling / 2)
+    slowest = min(SLOWEST_PER_SECOND, ceiling) / 10
     pause = backoff_seconds(
         level,
         base=settings.EMAIL_SLOW_DOWN_PAUSE_SECONDS,
@@ -76,7 +77,8 @@ def slowed_down(trouble: Trouble | None, *, now: datetime, observed: float, limi
     return Trouble(
         level=level,
         paused_until=now + timedelta(seconds=pause),
-        rate=max(slowest, min(observed, ceiling) / 2),
+        # Half; a quarter when that was too much as well, then an eighth of that: what it can take is found soon.
+        rate=max(slowest, min(rate, ceiling) / 2**level),
         ceiling=ceiling,
     )
 
@@ -94,35 +96,38 @@ class Traffic:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._began_at = clock.monotonic()
-        self._present: dict[str, tuple[int, float]] = {}
-        self._former: dict[str, tuple[int, float]] = {}
+        self._numbers: Counter[str] = Counter()
+        self._last_at: dict[str, float] = {}
+        self._former: tuple[Counter[str], dict[str, float]] = (Counter(), {})
 
-    def count(self, scope: str) -> None:
+    def count(self, scopes: Iterable[str]) -> None:
         """Note that a message goes now."""
-        self._turn()
-        number, _ = self._present.get(scope, (0, 0.0))
-        self._present[scope] = (number + 1, self._clock.monotonic())
+        at = self._turn()
+        for scope in scopes:
+            self._numbers[scope] += 1
+            self._last_at[scope] = at
 
     def per_second(self, scope: str) -> float:
         """Return messages a second over the last seconds."""
-        self._turn()
-        number = self._present.get(scope, (0, 0.0))[0] + self._former.get(scope, (0, 0.0))[0]
-        seconds = self._clock.monotonic() - self._began_at + (self.WINDOW_SECONDS if self._former else 0.0)
-        return number / max(1.0, seconds)
+        seconds = self._turn() - self._began_at
+        former, _ = self._former
+        number = self._numbers[scope] + former[scope]
+        return number / max(1.0, seconds + (self.WINDOW_SECONDS if former else 0.0))
 
     def last_at(self, scope: str) -> datetime | None:
         """Return when the last one went. None: not lately."""
         self._turn()
-        last = self._present.get(scope) or self._former.get(scope)
-        return None if last is None else self._clock.at(last[1])
+        last_at = self._last_at.get(scope) or self._former[1].get(scope)
+        return None if last_at is None else self._clock.at(last_at)
 
-    def _turn(self) -> None:
+    def _turn(self) -> float:
         at = self._clock.monotonic()
         age = at - self._began_at
-        if age < self.WINDOW_SECONDS:
-            return
-        self._former = self._present if age < 2 * self.WINDOW_SECONDS else {}
-        self._present, self._began_at = {}, at
+        if age >= self.WINDOW_SECONDS:
+            is_next = age < 2 * self.WINDOW_SECONDS
+            self._former = (self._numbers, self._last_at) if is_next else (Counter(), {})
+            self._numbers, self._last_at, self._began_at = Counter(), {}, at
+        return at
 
 
 class SlowDowns:
@@ -160,11 +165,8 @@ class SlowDowns:
         if after is not None:
             self._told[scope] = after.paused_until
             if before is None or after.paused_until != before.paused_until:
-                # Not the reply: there may be an address in it.
-                pause = (after.paused_until - now).total_seconds() if after.paused_until else 0
-                logger.warning(
-                    "email_sending_slowed_down", scope=scope, level=after.level, pause_seconds=round(pause, 1)
-                )
+                # Not the reply: there may be an address in it. It is in the row.
+                logger.warning("email_sending_slowed_down", level=after.level, **_about(scope))
 
     def end(self) -> None:
         """Write down for everybody which troubles are over."""
@@ -173,7 +175,7 @@ class SlowDowns:
             if trouble.ceiling and rate_at(trouble, now) is None:
                 rows = SendingPace.objects.filter(scope=scope, level=trouble.level, paused_until=trouble.paused_until)
                 if rows.update(level=0, paused_until=None, rate=None, ceiling=None, reason="", changed_at=now):
-                    logger.info("email_sending_recovered", scope=scope)
+                    logger.info("email_sending_recovered", **_about(scope))
                 self._troubles.put(scope, None)
 
     def _after(
@@ -188,6 +190,12 @@ class SlowDowns:
         if last_at is not None and last_at < trouble.paused_until:
             return trouble
         return slowed_down(trouble, now=now, observed=observed, limit=limit)
+
+
+def _about(scope: str) -> dict[str, object]:
+    """Return what a log may know of ``scope``: not which domain, for some are a person's own."""
+    server, _, domain = scope.partition("/")
+    return {"server": server, "is_one_domain": bool(domain)}
 
 
 def _faster(trouble: Trouble, observed: float, limit: float | None) -> Trouble:

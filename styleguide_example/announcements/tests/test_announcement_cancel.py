@@ -89,7 +89,7 @@ class TestAnnouncementCancel:
         assert announcement.status is Announcement.Status.CANCELLED
         account = announcement_account(announcement=announcement)
         assert (account.sent, account.cancelled, account.waiting, account.to_go) == (1, 3, 0, 0)
-        assert email_sweep() == []
+        assert email_sweep().emails == []
 
     def test_leaves_what_is_on_the_wire_and_stops_it_when_it_is_asked_for_again(self, queue: Queue) -> None:
         announcement = _written()

@@ -98,12 +98,12 @@ class TestAnnouncementFanOut:
         job.refresh_from_db()
         assert (job.progress_current, job.progress_total) == (2, 2)
 
-    def test_wakes_the_sweep_once_for_each_batch_and_nobody_for_each_email(self, queue: Queue) -> None:
+    def test_wakes_a_burst_once_for_each_batch_and_nobody_for_each_email(self, queue: Queue) -> None:
         people_make(7)
         announcement = announcement_begun()
         announcement_fan_out(announcement=announcement, job=job_held(announcement))
         tasks = [dict(message.headers)["task"] for message in messages_take(celery_app)]
-        assert tasks == ["styleguide_example.emails.tasks.email_sweep"] * 3
+        assert tasks == ["styleguide_example.emails.tasks.email_send_due"] * 3
 
     def test_is_overtaken_by_a_sign_ups_email(self) -> None:
         people_make(5)
@@ -112,7 +112,7 @@ class TestAnnouncementFanOut:
         confirmation = email_asked_for(priority=Priority.HIGH)
         welcome = email_asked_for()
         Email.objects.update(woken_at=None)
-        assert email_sweep()[:2] == [confirmation, welcome]
+        assert email_sweep().emails[:2] == [confirmation, welcome]
 
     def test_takes_the_same_number_of_queries_for_each_batch(self, settings: Settings) -> None:
         people_make(40)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -123,15 +123,16 @@ class Process:
 
 
 class Worker:
-    """``celery worker`` processes that share an environment."""
+    """``celery worker`` processes that share an environment. With ``prefix`` another command starts them."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], *, prefix: Sequence[str] = ()) -> None:
         self.environment = environment
+        self.prefix = prefix
         self.processes: list[Process] = []
 
     def start(self, *, concurrency: int = 1, **settings: object) -> Process:
         """Start one and return when it is ready. ``settings`` are environment variables."""
-        command = [sys.executable, "-m", "celery", "-A", "styleguide_example.tasks.celery", "worker"]
+        command = [*self.prefix, sys.executable, "-m", "celery", "-A", "styleguide_example.tasks.celery", "worker"]
         command += [
             f"--concurrency={concurrency}",
             f"--hostname={uuid.uuid4().hex}@localhost",

@@ -31,6 +31,26 @@ def email_asked_for(**fields: Any) -> Email:
     return services.email_queue(email=EmailFactory.create(**fields))
 
 
+def emails_left_behind(count: int, **fields: Any) -> list[Email]:
+    """Many SENDING e-mails that are due, the first the longest, written at once; no message says so."""
+    now = timezone.now()
+    return Email.objects.bulk_create(
+        Email(
+            **{
+                "to": [f"person{number}@example.org"],
+                "subject": "Hello",
+                "html": "<p>Hello</p>",
+                "plain_text": "Hello\n",
+                "status": Email.Status.SENDING,
+                "queued_at": now,
+                "next_attempt_at": now - timedelta(minutes=1) + timedelta(milliseconds=number),
+                **fields,
+            }
+        )
+        for number in range(count)
+    )
+
+
 def email_ended(status: str, **fields: Any) -> Email:
     """An e-mail that ended in ``status`` a moment ago."""
     email = EmailFactory.create(**fields)

@@ -127,6 +127,8 @@ class _HungUpError(Exception):
 
 class _Conversation(socketserver.StreamRequestHandler):
     server: SMTPServer
+    # Else an answer waits for the confirmation of the one before it, which the client's kernel delays by 40 ms.
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
         with self.server.arrived:

@@ -79,6 +79,15 @@ class TestMessageAskedForInAdvance:
         assert (error.kind, error.reply) == (FailureKind.PERMANENT, "550 no")
         assert error.connection_lost
 
+    def test_is_not_believed_after_an_answer_that_makes_no_sense(
+        self, server: SMTPServer, backend: SMTPBackend
+    ) -> None:
+        server.fail("mail", "550 no")
+        server.fail("rcpt", "what?")
+        error = refused_over(backend)
+        assert (error.kind, error.reply) == (FailureKind.PERMANENT, "550 no")
+        assert error.connection_lost
+
 
 class _Counting:
     """A server that takes everything, and notes the first letters of each line that came in one go."""

@@ -60,7 +60,7 @@ class TestEmailBatchCancel:
 
 
 class TestEmailBatchResume:
-    def test_asks_again_for_the_same_rows_and_wakes_the_sweep(self, queue: Queue) -> None:
+    def test_asks_again_for_the_same_rows_and_wakes_a_burst(self, queue: Queue) -> None:
         emails = _batch(3)
         email_batch_cancel(batch="news:7")
         messages_take(celery_app)
@@ -68,9 +68,9 @@ class TestEmailBatchResume:
         assert email_batch_resume(batch="news:7") == 3
 
         assert _counts() == BatchCounts(sending=3)
-        assert {email.pk for email in email_sweep()} == {email.pk for email in emails}
+        assert {email.pk for email in email_sweep().emails} == {email.pk for email in emails}
         assert [dict(message.headers)["task"] for message in messages_take(celery_app)] == [
-            "styleguide_example.emails.tasks.email_sweep"
+            "styleguide_example.emails.tasks.email_send_due"
         ]
         assert email_batch_resume(batch="news:7") == 0
 

@@ -55,14 +55,14 @@ class TestEmailCreateAll:
         assert differs - moments == {"id", "message_id", "idempotency_key", "batch", "woken_at"}
         assert (many.batch, many.woken_at) == ("news:7", None)
 
-    def test_wakes_the_sweep_once_after_the_commit(self, queue: Queue) -> None:
+    def test_wakes_a_burst_once_after_the_commit(self, queue: Queue) -> None:
         with transaction.atomic():
             email_create_all(emails=_many(1200), batch="news:7")
             assert len(queue) == 0
 
         (message,) = messages_take(celery_app)
-        assert dict(message.headers)["task"] == "styleguide_example.emails.tasks.email_sweep"
-        assert len(email_sweep()) == 1200
+        assert dict(message.headers)["task"] == "styleguide_example.emails.tasks.email_send_due"
+        assert email_sweep().is_burst
 
     def test_is_undone_with_the_callers_transaction(self, queue: Queue) -> None:
         with transaction.atomic():
@@ -146,7 +146,7 @@ class TestEmailCreateAll:
         email_create_all(emails=_many(3), batch="news:7")
         one = email_asked_for(priority=Priority.HIGH)
         Email.objects.update(woken_at=None)
-        assert email_sweep()[0] == one
+        assert email_sweep().emails[0] == one
 
     def test_leaves_single_emails_without_a_batch(self) -> None:
         assert EmailFactory.create().batch is None

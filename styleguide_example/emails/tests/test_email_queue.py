@@ -95,7 +95,7 @@ class TestEmailQueue:
         assert email.status == Email.Status.SENDING
 
         Email.objects.update(woken_at=timezone.now() - MINUTE)
-        assert email_sweep() == [email]
+        assert email_sweep().emails == [email]
         assert email_send(email=email).status == Email.Status.SENT
 
 
@@ -106,7 +106,7 @@ class TestEmailQueueWithSendAfter:
 
         assert (email.status, email.next_attempt_at) == (Email.Status.SENDING, later)
         assert len(queue) == 0
-        assert email_sweep() == []
+        assert email_sweep().emails == []
         with pytest.raises(EmailNotClaimedError):
             email_send(email=email)
         assert smtp.received == []
@@ -114,7 +114,7 @@ class TestEmailQueueWithSendAfter:
     def test_is_found_by_the_sweep_as_soon_as_its_time_has_come(self, queue: Queue) -> None:
         email = email_asked_for(send_after=timezone.now() + MINUTE)
         Email.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))
-        assert email_sweep() == [email]
+        assert email_sweep().emails == [email]
 
     def test_is_as_good_as_none_when_its_time_is_over(self, queue: Queue) -> None:
         email = email_asked_for(send_after=timezone.now() - MINUTE)

@@ -6,12 +6,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from styleguide_example.common.tests.brokers import messages_take
+from styleguide_example.common.tests.brokers import message_priority, messages_take
 from styleguide_example.common.tests.processes import Queue
 from styleguide_example.common.tests.racing import race
+from styleguide_example.core.enums import Priority, broker_priority
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_send_all, email_sweep
+from styleguide_example.emails.tasks import email_send_due
 from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for, email_ended
+from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,15 +52,19 @@ class TestEmailSendAll:
         emails: QuerySet[Email] = narrowed(Email.objects.all())
         assert email_send_all(emails=emails) == 2
 
-    def test_sends_one_message_for_all_which_wakes_the_sweep(self, queue: Queue) -> None:
+    def test_sends_one_message_for_all_which_wakes_a_burst(self, queue: Queue, smtp: SMTPServer) -> None:
         emails = [EmailFactory.create() for _ in range(5)]
         with transaction.atomic():
             email_send_all(emails=Email.objects.all())
             assert len(queue) == 0
 
         (message,) = messages_take(celery_app)
-        assert dict(message.headers)["task"] == "styleguide_example.emails.tasks.email_sweep"
-        assert email_sweep() == emails
+        assert dict(message.headers)["task"] == "styleguide_example.emails.tasks.email_send_due"
+        assert message.decode()[:2] == [[], {}]
+        assert message_priority(message) == broker_priority(Priority.LOW, broker_url=str(celery_app.conf.broker_url))
+
+        email_send_due.apply()
+        assert smtp.copies() == {email.message_id: 1 for email in emails}
 
     def test_wakes_nobody_after_a_rollback(self, queue: Queue) -> None:
         EmailFactory.create()
@@ -80,7 +87,7 @@ class TestEmailSendAll:
         EmailFactory.create(send_after=later)
         email_send_all(emails=Email.objects.all())
         assert Email.objects.get().next_attempt_at == later
-        assert email_sweep() == []
+        assert email_sweep().emails == []
 
     def test_is_one_statement_however_many_there_are(
         self, queue: Queue, django_assert_num_queries: DjangoAssertNumQueries

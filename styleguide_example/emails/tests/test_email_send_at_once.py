@@ -13,14 +13,16 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from styleguide_example.common.tests.racing import meanwhile, race
-from styleguide_example.emails import connections
+from styleguide_example.emails import bursts
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailNotClaimedError, EmailStatusConflictError
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_cancel, email_send, email_sweep
 from styleguide_example.emails.tests.factories import email_asked_for
+from styleguide_example.emails.tests.sending import Send, in_a_thread
 from styleguide_example.emails.tests.smtp_server import HOLD, SILENCE, SMTPServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -46,12 +48,8 @@ def alarm() -> Iterator[Callable[[], None]]:
     signal.signal(signal.SIGUSR1, former)
 
 
-def _send(email: Email) -> Email:
-    """What another thread does: send, and say goodbye to its own connection."""
-    try:
-        return email_send(email=email)
-    finally:
-        connections.connection_close()
+def _send_alone(email: Email) -> Email:
+    return email_send(email=email)
 
 
 def _lease_ends() -> None:
@@ -65,30 +63,37 @@ def _successor_takes_over() -> dict[str, Any]:
 
 
 class TestEmailSendAtOnce:
-    def test_sends_one_email_once(self, smtp: SMTPServer) -> None:
+    def test_sends_one_email_once(self, smtp: SMTPServer, send: Send) -> None:
+        email = email_asked_for()
+
+        race(lambda _: in_a_thread(send)(email), runners=6)
+
+        assert smtp.copies() == {email.message_id: 1}
+        email.refresh_from_db()
+        assert (email.status, email.attempts) == (Email.Status.SENT, 1)
+
+    def test_tells_all_callers_but_one_that_they_came_too_late(self, smtp: SMTPServer) -> None:
         email = email_asked_for()
 
         def attempt(_: int) -> str:
             try:
-                return str(_send(email).status)
+                return str(in_a_thread(_send_alone)(email).status)
             except EmailNotClaimedError:
                 return "not claimed"
 
         assert sorted(race(attempt, runners=6)) == ["not claimed"] * 5 + ["sent"]
-        assert smtp.copies() == {email.message_id: 1}
-        email.refresh_from_db()
-        assert email.attempts == 1
 
-    def test_refuses_to_hold_somebodys_transaction_open(self, smtp: SMTPServer) -> None:
+    @pytest.mark.parametrize("door", [_send_alone, lambda _: bursts.emails_send_due(owner="the-task")])
+    def test_refuses_to_hold_somebodys_transaction_open(self, smtp: SMTPServer, door: Callable[[Email], Any]) -> None:
         email = email_asked_for()
         with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-            email_send(email=email)
+            door(email)
         assert smtp.connections == 0
 
-    def test_keeps_cancel_away_while_it_sends(self, smtp: SMTPServer) -> None:
+    def test_keeps_cancel_away_while_it_sends(self, smtp: SMTPServer, send: Send) -> None:
         email = email_asked_for()
         smtp.fail("message", HOLD)
-        with meanwhile(lambda: _send(email)) as sending:
+        with meanwhile(lambda: in_a_thread(send)(email)) as sending:
             assert smtp.reached["message"].wait(ANSWERS)
             with pytest.raises(EmailStatusConflictError, match="a worker is sending it right now"):
                 email_cancel(email=Email.objects.get())
@@ -98,63 +103,86 @@ class TestEmailSendAtOnce:
 
 class TestLeaseLost:
     @pytest.mark.parametrize("step", ["connect", "ehlo"])
-    def test_before_the_wire_sends_nothing(self, smtp: SMTPServer, step: str) -> None:
+    def test_before_the_wire_sends_nothing(self, smtp: SMTPServer, send: Send, step: str) -> None:
         email = email_asked_for()
         smtp.fail(step, HOLD)
 
-        with meanwhile(lambda: _send(email)) as sending:
+        with meanwhile(lambda: in_a_thread(send)(email)) as sending, capture_logs() as lines:
             assert smtp.reached[step].wait(ANSWERS)
             left = _successor_takes_over()
             smtp.released.set()
+            sending.result()
 
-        assert isinstance(sending.exception(), EmailNotClaimedError)
-        assert "nothing was sent" in str(sending.exception())
+        assert smtp.received == []
+        assert Email.objects.values().get() == left
+        assert "email_sent_after_lease_lost" not in {line["event"] for line in lines}
+
+    def test_before_the_wire_because_time_ran_out_sends_nothing(self, smtp: SMTPServer, send: Send) -> None:
+        email = email_asked_for()
+        smtp.fail("connect", HOLD)
+        with meanwhile(lambda: in_a_thread(send)(email)) as sending:
+            assert smtp.reached["connect"].wait(ANSWERS)
+            _lease_ends()
+            left = Email.objects.values().get()
+            smtp.released.set()
+            sending.result()
+
         assert smtp.received == []
         assert Email.objects.values().get() == left
 
-    def test_before_the_wire_because_time_ran_out_sends_nothing(self, smtp: SMTPServer) -> None:
-        email = email_asked_for()
+    def test_before_the_wire_tells_the_caller(self, smtp: SMTPServer) -> None:
         smtp.fail("connect", HOLD)
-        with meanwhile(lambda: _send(email)) as sending:
+        email = email_asked_for()
+        with meanwhile(lambda: in_a_thread(_send_alone)(email)) as sending:
             assert smtp.reached["connect"].wait(ANSWERS)
             _lease_ends()
             smtp.released.set()
-
         assert isinstance(sending.exception(), EmailNotClaimedError)
-        assert smtp.received == []
+        assert "nothing was sent" in str(sending.exception())
 
     @pytest.mark.parametrize("answer", [HOLD, "451 later", "550 no"])
-    def test_while_sending_leaves_the_successors_row_alone(self, smtp: SMTPServer, answer: str) -> None:
+    def test_while_sending_leaves_the_successors_row_alone(self, smtp: SMTPServer, send: Send, answer: str) -> None:
         email = email_asked_for()
         smtp.fail("data", HOLD)
         if answer != HOLD:
             smtp.fail("message", answer)
 
-        with meanwhile(lambda: _send(email)) as sending:
+        with meanwhile(lambda: in_a_thread(send)(email)) as sending:
             assert smtp.reached["data"].wait(ANSWERS)
             left = _successor_takes_over()
             smtp.released.set()
+            sending.result()
 
-        assert isinstance(sending.exception(), EmailNotClaimedError)
         assert Email.objects.values().get() == left
         assert not email.failed_attempts.exists()
 
-    def test_while_sending_does_not_keep_the_successor_from_recording(self, smtp: SMTPServer) -> None:
+    def test_while_sending_does_not_keep_the_successor_from_recording(self, smtp: SMTPServer, send: Send) -> None:
         email = email_asked_for()
         smtp.fail("message", HOLD)
 
-        with meanwhile(lambda: _send(email)) as sending:
+        with meanwhile(lambda: in_a_thread(send)(email)) as sending, capture_logs() as lines:
             assert smtp.reached["message"].wait(ANSWERS)
             _lease_ends()
-            assert email_sweep() == [email]
-            successor = email_send(email=email)
+            assert email_sweep().emails == [email]
+            successor = send(email)
             smtp.released.set()
+            sending.result()
 
-        assert isinstance(sending.exception(), EmailNotClaimedError)
-        assert "its successor records it" in str(sending.exception())
+        assert "email_sent_after_lease_lost" in {line["event"] for line in lines}
+        assert (successor.status, successor.attempts) == (Email.Status.SENT, 2)
         assert Email.objects.get().sent_at == successor.sent_at
         assert smtp.copies() == {email.message_id: 2}  # the one that was on the wire
         assert email.failed_attempts.get().kind == FailureKind.UNKNOWN_OUTCOME
+
+    def test_while_sending_tells_the_caller_who_records_it(self, smtp: SMTPServer) -> None:
+        smtp.fail("message", HOLD)
+        email = email_asked_for()
+        with meanwhile(lambda: in_a_thread(_send_alone)(email)) as sending:
+            assert smtp.reached["message"].wait(ANSWERS)
+            _successor_takes_over()
+            smtp.released.set()
+        assert isinstance(sending.exception(), EmailNotClaimedError)
+        assert "its successor records it" in str(sending.exception())
 
 
 class TestSoftTimeLimit:

@@ -8,15 +8,16 @@ import pytest
 from pytest_django import Settings
 
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.services import Attachment, email_send
+from styleguide_example.emails.services import Attachment
 from styleguide_example.emails.tests.factories import email_asked_for
+from styleguide_example.emails.tests.sending import Send
 from styleguide_example.emails.tests.smtp_server import Received, SMTPServer
 
 pytestmark = pytest.mark.django_db
 
 
-def _sent(smtp: SMTPServer, **fields: Any) -> Received:
-    email_send(email=email_asked_for(**fields))
+def _sent(smtp: SMTPServer, send: Send, **fields: Any) -> Received:
+    send(email_asked_for(**fields))
     (received,) = smtp.received
     return received
 
@@ -32,18 +33,19 @@ def _header_lines(received: Received) -> list[bytes]:
 
 
 class TestMessage:
-    def test_has_the_text_first_and_the_html_as_the_better_alternative(self, smtp: SMTPServer) -> None:
-        message = _sent(smtp, html="<p>Hé</p>", plain_text="Hé\n").message
+    def test_has_the_text_first_and_the_html_as_the_better_alternative(self, smtp: SMTPServer, send: Send) -> None:
+        message = _sent(smtp, send, html="<p>Hé</p>", plain_text="Hé\n").message
         assert message.get_content_type() == "multipart/alternative"
         assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
         assert (_part(message, "plain"), _part(message, "html")) == ("Hé\r\n", "<p>Hé</p>")
 
-    def test_is_plain_text_alone_where_there_is_no_html(self, smtp: SMTPServer) -> None:
-        assert _sent(smtp, html="").message.get_content_type() == "text/plain"
+    def test_is_plain_text_alone_where_there_is_no_html(self, smtp: SMTPServer, send: Send) -> None:
+        assert _sent(smtp, send, html="").message.get_content_type() == "text/plain"
 
-    def test_names_recipients_but_not_the_hidden_ones(self, smtp: SMTPServer) -> None:
+    def test_names_recipients_but_not_the_hidden_ones(self, smtp: SMTPServer, send: Send) -> None:
         received = _sent(
             smtp,
+            send,
             to=["Ada <ada@example.org>", "bob@example.org"],
             cc=["cc@example.org"],
             bcc=["Hidden <hidden@example.org>"],
@@ -62,20 +64,22 @@ class TestMessage:
         }
         assert b"hidden" not in received.data.lower()
 
-    def test_is_sent_once_to_somebody_who_is_named_twice(self, smtp: SMTPServer) -> None:
-        received = _sent(smtp, to=["ada@example.org"], cc=["Ada <ada@example.org>"], bcc=["ada@example.org"])
+    def test_is_sent_once_to_somebody_who_is_named_twice(self, smtp: SMTPServer, send: Send) -> None:
+        received = _sent(smtp, send, to=["ada@example.org"], cc=["Ada <ada@example.org>"], bcc=["ada@example.org"])
         assert received.recipients == ["ada@example.org"]
 
-    def test_comes_from_the_product_where_the_row_names_no_sender(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_comes_from_the_product_where_the_row_names_no_sender(
+        self, smtp: SMTPServer, send: Send, settings: Settings
+    ) -> None:
         settings.DEFAULT_FROM_EMAIL = "Product <hello@product.example>"
-        received = _sent(smtp)
+        received = _sent(smtp, send)
         assert (received.sender, received.message["From"]) == (
             "hello@product.example",
             "Product <hello@product.example>",
         )
 
-    def test_carries_the_rows_message_id_and_the_present_date(self, smtp: SMTPServer) -> None:
-        received = _sent(smtp)
+    def test_carries_the_rows_message_id_and_the_present_date(self, smtp: SMTPServer, send: Send) -> None:
+        received = _sent(smtp, send)
         assert received.message_id == Email.objects.get().message_id
         assert abs(received.at - received.message["Date"].datetime.replace(tzinfo=UTC).timestamp()) < 60
 
@@ -93,9 +97,11 @@ class TestMessage:
             ("Subject: Bcc: eve@example.org", "Bcc: eve"),
         ],
     )
-    def test_keeps_subject_and_name_whatever_they_are(self, smtp: SMTPServer, subject: str, name: str) -> None:
+    def test_keeps_subject_and_name_whatever_they_are(
+        self, smtp: SMTPServer, send: Send, subject: str, name: str
+    ) -> None:
         quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-        received = _sent(smtp, subject=subject, to=[f'"{quoted}" <ada@example.org>'])
+        received = _sent(smtp, send, subject=subject, to=[f'"{quoted}" <ada@example.org>'])
 
         lines = _header_lines(received)
         assert max(map(len, lines)) <= 998
@@ -121,13 +127,13 @@ class TestMessage:
             ("a, b", "Byron, A."),
         ],
     )
-    def test_can_be_read_again_as_it_was_written(self, smtp: SMTPServer, subject: str, name: str) -> None:
-        message = _sent(smtp, subject=subject, to=[f'"{name}" <ada@example.org>']).message
+    def test_can_be_read_again_as_it_was_written(self, smtp: SMTPServer, send: Send, subject: str, name: str) -> None:
+        message = _sent(smtp, send, subject=subject, to=[f'"{name}" <ada@example.org>']).message
         assert str(message["Subject"]).strip() == subject  # a folded one begins with a space
         assert message["To"].addresses[0].display_name == name
 
-    def test_is_addressed_to_a_domain_in_the_form_that_smtp_speaks(self, smtp: SMTPServer) -> None:
-        received = _sent(smtp, to=["Ada <ada@exämple.org>"])
+    def test_is_addressed_to_a_domain_in_the_form_that_smtp_speaks(self, smtp: SMTPServer, send: Send) -> None:
+        received = _sent(smtp, send, to=["Ada <ada@exämple.org>"])
         assert received.recipients == ["ada@xn--exmple-cua.org"]
         assert "ada@xn--exmple-cua.org" in str(received.message["To"])
 
@@ -145,24 +151,24 @@ class TestMessage:
             "no end",
         ],
     )
-    def test_keeps_lines_that_start_with_a_dot(self, smtp: SMTPServer, text: str) -> None:
-        received = _sent(smtp, html="", plain_text=text)
+    def test_keeps_lines_that_start_with_a_dot(self, smtp: SMTPServer, send: Send, text: str) -> None:
+        received = _sent(smtp, send, html="", plain_text=text)
         content = str(received.message.get_content()).replace("\r\n", "\n")
         assert content.removesuffix("\n") == text.replace("\r\n", "\n").removesuffix("\n")
         assert len(received.recipients) == 1
 
     @pytest.mark.parametrize("character", ["x", "é", "山", "👩"])
-    def test_keeps_lines_that_are_longer_than_smtp_allows(self, smtp: SMTPServer, character: str) -> None:
+    def test_keeps_lines_that_are_longer_than_smtp_allows(self, smtp: SMTPServer, send: Send, character: str) -> None:
         text = character * 5000
-        received = _sent(smtp, html=f"<p>{text}</p>", plain_text=text)
+        received = _sent(smtp, send, html=f"<p>{text}</p>", plain_text=text)
         assert _part(received.message, "plain").strip() == text
         assert _part(received.message, "html").strip() == f"<p>{text}</p>"
         assert max(map(len, received.data.split(b"\r\n"))) <= 998
 
     @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-    def test_has_no_bare_line_ends(self, smtp: SMTPServer, end: str) -> None:
+    def test_has_no_bare_line_ends(self, smtp: SMTPServer, send: Send, end: str) -> None:
         """RFC 5321 2.3.8; with bare ones a second message can be smuggled past some servers."""
-        received = _sent(smtp, plain_text=f"a{end}.{end}b", html=f"<p>{end}</p>")
+        received = _sent(smtp, send, plain_text=f"a{end}.{end}b", html=f"<p>{end}</p>")
         assert b"\n" not in received.data.replace(b"\r\n", b"")
         assert b"\r" not in received.data.replace(b"\r\n", b"")
 
@@ -185,29 +191,29 @@ class TestAttachments:
             (b"BEGIN:VCALENDAR\nEND:VCALENDAR\n", "text/calendar"),
         ],
     )
-    def test_arrive_byte_for_byte(self, smtp: SMTPServer, content: bytes, content_type: str) -> None:
-        message = _sent(smtp, attachments=[Attachment("file", content, content_type)]).message
+    def test_arrive_byte_for_byte(self, smtp: SMTPServer, send: Send, content: bytes, content_type: str) -> None:
+        message = _sent(smtp, send, attachments=[Attachment("file", content, content_type)]).message
 
         (attachment,) = message.iter_attachments()
         assert attachment.get_content_type() == content_type
         assert attachment.get_payload(decode=True) == content
 
     @pytest.mark.parametrize("name", ["terms.pdf", "Allgemeine Geschäftsbedingungen.pdf", 'a "b"; c.pdf', "x" * 255])
-    def test_keep_their_names_and_order(self, smtp: SMTPServer, name: str) -> None:
-        message = _sent(smtp, attachments=[Attachment(name, b"1"), Attachment("b.bin", b"2")]).message
+    def test_keep_their_names_and_order(self, smtp: SMTPServer, send: Send, name: str) -> None:
+        message = _sent(smtp, send, attachments=[Attachment(name, b"1"), Attachment("b.bin", b"2")]).message
         attachments = list(message.iter_attachments())
         assert [attachment.get_filename() for attachment in attachments] == [name, "b.bin"]
         assert [attachment.get_payload(decode=True) for attachment in attachments] == [b"1", b"2"]
 
-    def test_can_be_an_email_themselves(self, smtp: SMTPServer) -> None:
+    def test_can_be_an_email_themselves(self, smtp: SMTPServer, send: Send) -> None:
         inner = b"Subject: Inner\r\n\r\nHello\r\n"
-        message = _sent(smtp, attachments=[Attachment("inner.eml", inner, "message/rfc822")]).message
+        message = _sent(smtp, send, attachments=[Attachment("inner.eml", inner, "message/rfc822")]).message
         (attachment,) = message.iter_attachments()
         assert attachment.get_content()["Subject"] == "Inner"
         assert attachment["Content-Transfer-Encoding"] in (None, "7bit", "8bit")
 
-    def test_stand_beside_text_and_html(self, smtp: SMTPServer) -> None:
-        message = _sent(smtp, attachments=[Attachment("a", b"1")], html="<p>Hé</p>", plain_text="Hé").message
+    def test_stand_beside_text_and_html(self, smtp: SMTPServer, send: Send) -> None:
+        message = _sent(smtp, send, attachments=[Attachment("a", b"1")], html="<p>Hé</p>", plain_text="Hé").message
         assert message.get_content_type() == "multipart/mixed"
         assert "Hé" in _part(message, "plain")
         assert "<p>Hé</p>" in _part(message, "html")

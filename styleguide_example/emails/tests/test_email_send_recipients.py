@@ -122,7 +122,9 @@ class TestRecipientsRefused:
         assert email.status == Email.Status.SENT
         assert [received.recipients for received in smtp.received] == [[ADA, EVE], [BOB]]
 
-    def test_for_good_after_others_have_their_email_do_not_make_it_a_failure(self, smtp: SMTPServer, send: Send) -> None:
+    def test_for_good_after_others_have_their_email_do_not_make_it_a_failure(
+        self, smtp: SMTPServer, send: Send
+    ) -> None:
         smtp.refusals = {BOB: "450 greylisted"}
         email = send(_asked_for())
         assert email.status == Email.Status.SENDING

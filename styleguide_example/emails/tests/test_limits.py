@@ -1,7 +1,5 @@
 """A gate where nothing is limited and nothing is wrong, and what is common to all of it."""
 
-import uuid
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -124,15 +122,22 @@ class TestLimitsCleanup:
 
 
 @pytest.mark.django_db
-class TestCloseTwice:
-    def test_is_the_same_as_once(self, settings: Settings, time: Time) -> None:
+class TestClose:
+    def test_gives_back_what_is_held_and_may_come_twice(self, settings: Settings, time: Time) -> None:
         settings.EMAIL_LIMITS = {"default": (5.0, 3)}
         gate = time.gate()
         gate.connections("default", 3)
-        assert gate.is_limited
+
         gate.close()
         gate.close()
-        assert not gate.is_limited
+
         assert not ConnectionLease.objects.exists()
+
+    def test_is_not_the_end_of_a_gate(self, settings: Settings, time: Time) -> None:
+        settings.EMAIL_LIMITS = {"default": (5.0, 3)}
+        gate = time.gate()
+        gate.close()
+
         assert gate.connections("default", 3) == 3
-        assert ConnectionLease.objects.filter(holder__isnull=False).exclude(holder=uuid.uuid4()).count() == 1
+        assert gate.is_limited
+        assert gate.admit("default", ["example.org"]) is None

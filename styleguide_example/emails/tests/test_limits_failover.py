@@ -140,21 +140,31 @@ class TestTrial:
         return gates
 
     def test_is_one_e_mail_of_one_process(self, gates: list[Gate]) -> None:
-        routes = [gate.route("default") for _ in range(3) for gate in gates]
-        assert routes == ["default", "backup", "backup", "backup", "backup", "backup"]
+        assert [gate.route("default") for gate in gates] == ["default", "backup"]
+        assert gates[0].route("marketing") == "marketing"
+        assert gates[0].route("default") == "default", "nothing was sent yet"
+
+        assert gates[0].admit("default", ["example.org"]) is None
+
+        assert gates[0].admit("default", ["example.org"]) is not None
+        assert [gate.route("default") for gate in gates] == ["backup", "backup"]
+        assert [gate.admit("backup", ["example.org"]) for gate in gates] == [None, None]
         assert [gate.closed_until("default") for gate in gates] == [None, None]
 
     def test_that_goes_well_brings_everybody_back(self, gates: list[Gate], time: Time) -> None:
         assert [gate.route("default") for gate in gates] == ["default", "backup"]
+        gates[0].admit("default", [])
         with capture_logs() as logs:
             gates[0].reached("default")
         assert gates[0].route("default") == "default"
+        assert [gates[0].admit("default", []) for _ in range(2)] == [None, None]
         time.passes(1)
         assert gates[1].route("default") == "default"
         assert [log["event"] for log in logs] == ["email_server_up"]
 
     def test_that_fails_leaves_it_alone_as_long_again(self, gates: list[Gate], time: Time) -> None:
         gates[0].route("default")
+        gates[0].admit("default", [])
         gates[0].unreachable("default")
         time.passes(DOWN - 2)
         assert [gate.route("default") for gate in gates] == ["backup", "backup"]
@@ -163,8 +173,13 @@ class TestTrial:
 
     def test_is_made_by_another_when_the_first_has_died(self, gates: list[Gate], time: Time) -> None:
         gates[0].route("default")
+        gates[0].admit("default", [])
         time.passes(TRIAL + 1)
         assert gates[1].route("default") == "default"
+        gates[1].reached("default")
+        time.passes(1)
+        assert gates[0].route("default") == "default"
+        assert [gates[0].admit("default", []) for _ in range(2)] == [None, None], "it was not the first, only slow"
 
     def test_is_not_made_by_asking_whether_it_is_open(self, gates: list[Gate]) -> None:
         for _ in range(3):

@@ -57,7 +57,7 @@ def _pause(trouble: Trouble, after: float) -> float:
 class TestSlowedDown:
     @pytest.mark.parametrize(
         ("observed", "limit", "rate", "ceiling"),
-        [(100, None, 50, 100), (100, 40, 20, 40), (10, 40, 5, 10), (0, None, 0.5, 1), (0, 0.1, 0.05, 0.1)],
+        [(100, None, 50, 100), (100, 40, 20, 40), (10, 40, 5, 10), (0, None, 0.1, 1), (0, 0.1, 0.01, 0.1)],
     )
     def test_goes_on_half_as_fast(self, observed: float, limit: float | None, rate: float, ceiling: float) -> None:
         trouble = _slowed(None, 0, observed=observed, limit=limit)
@@ -82,12 +82,29 @@ class TestSlowedDown:
         again = _slowed(first, _pause(first, 0) + IN_A_ROW_SECONDS)
         assert again.level == 1
 
-    def test_is_over_sooner_when_even_less_was_too_much(self) -> None:
+    def test_is_over_sooner_and_ever_slower_when_less_was_too_much_as_well(self) -> None:
         trouble, after = _slowed(None, 0, observed=1024), 0.0
-        for _ in range(4):
+        slower = [(trouble.rate, trouble.ceiling)]
+        for _ in range(3):
             after += _pause(trouble, after)
             trouble = _slowed(trouble, after)
-        assert (trouble.rate, trouble.ceiling) == (32, 128)
+            slower.append((trouble.rate, trouble.ceiling))
+        assert slower == [(512, 1024), (128, 1024), (16, 256), (1, 32)]
+
+    @pytest.mark.parametrize(("takes", "wanted"), [(100, 110), (100, 1000), (10, 1000), (1, 1000)])
+    def test_finds_what_a_server_takes_that_nobody_knows(self, takes: float, wanted: float) -> None:
+        trouble, sent, volleys, minutes, turn = None, 0.0, 0, 20, 0.1
+        for number in range(int(minutes * 60 / turn)):
+            now = NOON + timedelta(seconds=number * turn)
+            rate = rate_at(trouble, now) if trouble else None
+            rate = wanted if rate is None else min(rate, wanted)
+            sent += min(rate, takes) * turn
+            if rate > takes:
+                trouble = slowed_down(trouble, now=now, observed=rate, limit=None)
+                volleys += 1
+
+        assert sent / (minutes * 60) > 0.35 * takes
+        assert volleys / minutes < 6
 
 
 class TestRateAt:
@@ -160,8 +177,7 @@ class TestSlowed:
         for gate in gates:
             gate.slowed("default", [], TOO_MANY)
             gate.slowed("default", [], TOO_MANY)
-        assert _pace().ceiling == pytest.approx(200, rel=0.1)
-        assert _pace().rate == pytest.approx(100, rel=0.1)
+        assert (_pace().ceiling, _pace().rate) == (200, 100)
 
     def test_never_goes_on_faster_than_the_limit(self, settings: Settings, time: Time) -> None:
         settings.EMAIL_LIMITS = {"default": (20.0, None)}
@@ -205,8 +221,15 @@ class TestSlowed:
         assert _pace().reason == LATER
         (log,) = logs
         assert log["event"] == "email_sending_slowed_down"
-        assert (log["scope"], log["level"]) == ("default", 1)
+        assert (log["server"], log["is_one_domain"], log["level"]) == ("default", False, 1)
         assert "ada" not in str(log)
+
+    def test_logs_no_domain_which_may_be_a_persons_own(self, time: Time) -> None:
+        with capture_logs() as logs:
+            time.gate().slowed("default", ["lovelace.example"], LATER)
+        (log,) = logs
+        assert (log["server"], log["is_one_domain"]) == ("default", True)
+        assert "lovelace" not in str(log)
 
     def test_reaches_the_gate_of_a_thread_that_uses_it_now(self) -> None:
         limits.gate().slowed("default", [], TOO_MANY)
@@ -238,10 +261,15 @@ class TestSlowedDomain:
 
 @pytest.mark.django_db(transaction=True)
 class TestSlowedAtOnce:
-    def test_counts_once(self) -> None:
-        def tell(_: int) -> None:
+    def test_counts_once_and_hears_everybody(self, time: Time) -> None:
+        gates = [time.gate() for _ in range(6)]
+        for gate in gates:
+            _sends(gate, 50)
+
+        def tell(number: int) -> None:
             for _ in range(3):
-                limits.gate().slowed("default", [], TOO_MANY)
+                gates[number].slowed("default", [], TOO_MANY)
 
         race(tell, runners=6)
         assert _pace().level == 1
+        assert _pace().ceiling == pytest.approx(300)

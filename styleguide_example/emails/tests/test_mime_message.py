@@ -20,7 +20,7 @@ from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import AttachmentContent, Email, EmailAttachment
 from styleguide_example.emails.services import Attachment
 from styleguide_example.emails.tests.factories import EmailFactory
-from styleguide_example.emails.tests.test_mime_lean import addresses, each
+from styleguide_example.emails.tests.mime_corpus import addresses, each
 
 #: Not the end of a line to Django, which judges by ``str.splitlines``, but to nobody else.
 LONG_LINE = ("x" * 600 + "\u2028") * 3
@@ -79,14 +79,14 @@ class TestPayload:
         assert _files(message.payload()) == [("a.pdf", b"%PDF\r\n")]
 
     @pytest.mark.parametrize("attachments", [[], [_attachment(b"1")]])
-    @pytest.mark.parametrize("fields", [{"html": LONG_LINE}, {"plain_text": LONG_LINE}, {"plain_text": "é" * 999}])
+    @pytest.mark.parametrize("text", [LONG_LINE, "x" * 999, "é" * 500])
+    @pytest.mark.parametrize("field", ["html", "plain_text"])
     def test_has_no_line_over_998_octets_whoever_builds_it(
-        self, fields: dict[str, str], attachments: list[EmailAttachment]
+        self, field: str, text: str, attachments: list[EmailAttachment]
     ) -> None:
-        payload = mime.email_to_message(_row(**fields), attachments).payload()
+        payload = mime.email_to_message(_row(**{field: text}), attachments).payload()
         assert max(map(len, payload.split(b"\r\n"))) <= 998
-        (wanted,) = fields.values()
-        assert wanted.encode() in _contents(message_from_bytes(payload))
+        assert text.encode() in _contents(message_from_bytes(payload))
 
     def test_has_a_boundary_that_stands_nowhere_in_its_texts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         numbers = count()
@@ -183,10 +183,6 @@ class TestAddressBare:
     def test_is_nothing_where_there_is_no_address(self, address: str) -> None:
         with pytest.raises(ValueError, match=r"Invalid address|label"):
             mime.address_bare(address)
-
-    def test_is_who_sends(self) -> None:
-        message = mime.email_to_message(_row(from_email="Jürgen Müller <j@exämple.org>"), [])
-        assert message.sender == "j@xn--exmple-cua.org"
 
 
 class TestAddressCheck:

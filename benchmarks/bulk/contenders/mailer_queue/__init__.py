@@ -1,1 +1,4 @@
-"""django-mailer: rows, sent one by one by a command. https://pypi.org/project/django-mailer/"""
+"""django-mailer: rows, sent one by one by a command.
+
+https://pypi.org/project/django-mailer/
+"""

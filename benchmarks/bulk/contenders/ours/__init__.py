@@ -1,1 +1,1 @@
-"""This project, with its own settings: ``config.django.base``."""
+"""The project itself, with its own settings: ``config.django.base``."""

@@ -1,1 +1,4 @@
-"""django-post_office: rows, sent by a command in batches. https://pypi.org/project/django-post-office/"""
+"""django-post_office: rows, sent by a command in batches.
+
+https://pypi.org/project/django-post-office/
+"""

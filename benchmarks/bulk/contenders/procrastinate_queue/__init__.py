@@ -1,1 +1,4 @@
-"""procrastinate: a job in PostgreSQL for each e-mail. https://procrastinate.readthedocs.io/"""
+"""procrastinate: a job in PostgreSQL for each e-mail.
+
+https://procrastinate.readthedocs.io/
+"""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from styleguide_example.common.tests.processes import Worker
+from styleguide_example.emails.tests.flows.ways import Alone, InABurst, Way
 
 
 @pytest.fixture
@@ -14,6 +15,8 @@ def worker(worker: Worker) -> Worker:
         "EMAIL_SENDING_LEASE_SECONDS": 3,
         "EMAIL_SENDING_BACKOFF_SECONDS": 1,
         "EMAIL_SENDING_WAKE_AGAIN_SECONDS": 0,
+        "EMAIL_SENDING_BURST_SECONDS": 1,
+        "EMAIL_SENDING_CONNECTIONS": 4,
         "EMAIL_SLOW_DOWN_PAUSE_SECONDS": 0.2,
         "EMAIL_SLOW_DOWN_RECOVERY_SECONDS": 1,
         "EMAIL_TIMEOUT_SECONDS": 20,
@@ -22,3 +25,11 @@ def worker(worker: Worker) -> Worker:
     }
     worker.environment |= {name: str(value) for name, value in limits.items()}
     return worker
+
+
+@pytest.fixture(params=[Alone, InABurst], ids=["alone", "in a burst"])
+def way(request: pytest.FixtureRequest, worker: Worker) -> Way:
+    """How e-mails are asked for. What a test with this says holds on both ways."""
+    chosen: Way = request.param()
+    worker.environment |= chosen.settings
+    return chosen

@@ -7,8 +7,8 @@ from styleguide_example.common import wakeups
 from styleguide_example.common.tests.processes import Broker, Queue, Worker
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import SMTPServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 class TestBrokerDown:
     def test_at_commit_costs_at_most_a_second_and_no_email(
-        self, broker: Broker, worker: Worker, smtp: SMTPServer
+        self, broker: Broker, worker: Worker, way: Way, smtp: SMTPServer
     ) -> None:
         with broker.down():
             began = time.monotonic()
             with transaction.atomic():
-                emails = [email_asked_for() for _ in range(3)]
+                emails = [way.ask() for _ in range(3)]
             assert time.monotonic() - began < 1.0  # the contract, not a benchmark
             assert {email.status for email in emails} == {Email.Status.SENDING}
 
@@ -34,9 +34,9 @@ class TestBrokerDown:
         assert smtp.copies() == {email.message_id: 1 for email in emails}
 
     def test_and_wiped_afterwards_is_repaired_by_the_sweep(
-        self, queue: Queue, worker: Worker, smtp: SMTPServer
+        self, queue: Queue, worker: Worker, way: Way, smtp: SMTPServer
     ) -> None:
-        email = email_asked_for()
+        email = way.ask()
         assert len(queue) == 1
         queue.purge()
 

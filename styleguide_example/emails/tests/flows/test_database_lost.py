@@ -3,8 +3,8 @@ from django.db import connection
 
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -29,19 +29,23 @@ def _cut_connections() -> None:
 
 
 class TestDatabaseLost:
-    def test_between_two_emails_costs_neither_of_them_an_attempt(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_between_two_emails_costs_neither_of_them_an_attempt(
+        self, worker: Worker, way: Way, smtp: SMTPServer
+    ) -> None:
         worker.start()
-        first = wait_for_status(email_asked_for(), Email.Status.SENT)
+        first = wait_for_status(way.ask(), Email.Status.SENT)
         _cut_connections()
-        second = wait_for_status(email_asked_for(), Email.Status.SENT)
+        second = wait_for_status(way.ask(), Email.Status.SENT)
 
         assert (first.attempts, second.attempts) == (1, 1)
         assert smtp.copies() == {first.message_id: 1, second.message_id: 1}
 
-    def test_while_sending_is_mended_before_the_outcome_is_recorded(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_while_sending_is_mended_before_the_outcome_is_recorded(
+        self, worker: Worker, way: Way, smtp: SMTPServer
+    ) -> None:
         smtp.fail("message", HOLD)
         worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["message"].wait(20)
         _cut_connections()
         smtp.released.set()

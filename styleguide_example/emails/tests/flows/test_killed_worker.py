@@ -3,8 +3,8 @@ import pytest
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import sweep_until, sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import SILENCE, TAKEN_THEN_SILENCE, SMTPServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -19,11 +19,11 @@ PHASES = [
 class TestKilledWorker:
     @pytest.mark.parametrize(("step", "answer", "kind", "copies"), PHASES)
     def test_loses_no_email_and_doubles_only_what_was_on_the_wire(  # noqa: PLR0917
-        self, worker: Worker, smtp: SMTPServer, step: str, answer: str, kind: FailureKind, copies: int
+        self, worker: Worker, way: Way, smtp: SMTPServer, step: str, answer: str, kind: FailureKind, copies: int
     ) -> None:
         smtp.fail(step, answer)
         process = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached[step].wait(20)
         process.kill_group()
 
@@ -33,10 +33,12 @@ class TestKilledWorker:
         assert email.attempts == 2
         assert [attempt.kind for attempt in email.failed_attempts.all()] == [kind]
 
-    def test_leaves_the_decision_to_a_person_when_the_policy_is_to_hold(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_leaves_the_decision_to_a_person_when_the_policy_is_to_hold(
+        self, worker: Worker, way: Way, smtp: SMTPServer
+    ) -> None:
         smtp.fail("message", TAKEN_THEN_SILENCE)
         process = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["message"].wait(20)
         process.kill_group()
 
@@ -45,10 +47,12 @@ class TestKilledWorker:
         assert smtp.copies() == {email.message_id: 1}
         assert email.last_error_kind == FailureKind.UNKNOWN_OUTCOME
 
-    def test_of_the_pool_alone_is_brought_back_by_the_same_worker(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_of_the_pool_alone_is_brought_back_by_the_same_worker(
+        self, worker: Worker, way: Way, smtp: SMTPServer
+    ) -> None:
         smtp.fail("body", SILENCE)
         process = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["body"].wait(20)
         for child in process.children():
             child.kill()
@@ -57,12 +61,12 @@ class TestKilledWorker:
         assert smtp.copies() == {email.message_id: 1}
 
     def test_by_its_email_each_time_ends_that_email_after_the_cap_and_no_other(
-        self, worker: Worker, smtp: SMTPServer
+        self, worker: Worker, way: Way, smtp: SMTPServer
     ) -> None:
         cap = 2
         smtp.silent_for.add("poison@example.org")
         process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap)
-        poison, other = email_asked_for(to=["poison@example.org"]), email_asked_for()
+        poison = way.ask(to=["poison@example.org"])
         for _ in range(cap):
             assert smtp.reached["body"].wait(20)
             smtp.reached["body"].clear()
@@ -70,5 +74,6 @@ class TestKilledWorker:
                 child.kill()
             sweep_when_the_lease_is_over(poison)
 
+        other = way.ask()
         assert wait_for_status(poison, Email.Status.FAILED).attempts == cap
         assert wait_for_status(other, Email.Status.SENT).attempts == 1

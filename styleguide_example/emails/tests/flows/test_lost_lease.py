@@ -2,18 +2,18 @@ import pytest
 
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import sweep_until
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 class TestLostLease:
-    def test_leaves_the_late_worker_without_effect_on_the_row(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_leaves_the_late_worker_without_effect_on_the_row(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("message", HOLD)
         late = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["message"].wait(20)
         late.pause()
 
@@ -29,10 +29,10 @@ class TestLostLease:
         assert (after.status, after.sent_at, after.attempts) == (Email.Status.SENT, recorded.sent_at, 2)
         assert after.failed_attempts.count() == 1
 
-    def test_before_the_wire_sends_nothing(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_before_the_wire_sends_nothing(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("ehlo", HOLD)
         late = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["ehlo"].wait(20)
         late.pause()
 

@@ -5,8 +5,8 @@ import pytest
 
 from styleguide_example.common.tests.processes import Worker, wait_until
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 class TestShutdown:
     def test_finishes_what_is_on_the_wire_and_says_goodbye_to_the_mail_server(
-        self, worker: Worker, smtp: SMTPServer
+        self, worker: Worker, way: Way, smtp: SMTPServer
     ) -> None:
         smtp.fail("message", HOLD)
         process = worker.start()
-        email = email_asked_for()
+        email = way.ask()
         assert smtp.reached["message"].wait(20)
 
         os.kill(process.pid, signal.SIGTERM)

@@ -4,29 +4,29 @@ from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_retry
-from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
+from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import HANG_UP, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 class TestSMTPErrors:
-    def test_that_are_transient_are_tried_again_until_it_works(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_that_are_transient_are_tried_again_until_it_works(
+        self, worker: Worker, way: Way, smtp: SMTPServer
+    ) -> None:
         smtp.fail("message", "451 try later", "451 try later")
         worker.start()
-        email = wait_for_status(email_asked_for(), Email.Status.SENT)
+        email = way.until(way.ask(), Email.Status.SENT)
 
         assert email.attempts == 3
         assert [attempt.smtp_code for attempt in email.failed_attempts.all()] == [451, 451]
         assert smtp.copies() == {email.message_id: 1}
 
-    def test_that_are_permanent_end_the_email_through_the_failure_callback(
-        self, worker: Worker, smtp: SMTPServer
-    ) -> None:
+    def test_that_are_permanent_end_the_email_at_once(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("rcpt", "550 no such person")
         worker.start()
-        email = wait_for_status(email_asked_for(), Email.Status.FAILED)
+        email = way.until(way.ask(), Email.Status.FAILED)
 
         assert (email.attempts, email.last_error_kind) == (1, FailureKind.PERMANENT)
         assert smtp.received == []
@@ -36,21 +36,21 @@ class TestSMTPErrors:
         wait_for_status(email_retry(email=email), Email.Status.SENT)
         assert smtp.copies() == {message_id: 1}
 
-    def test_that_outlast_the_attempts_end_the_email(self, worker: Worker, smtp: SMTPServer) -> None:
+    def test_that_outlast_the_attempts_end_the_email(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("message", "451 later", "451 later", "451 later")
         worker.start(EMAIL_SENDING_MAX_ATTEMPTS=3)
-        email = wait_for_status(email_asked_for(), Email.Status.FAILED)
+        email = way.until(way.ask(), Email.Status.FAILED)
 
         assert email.attempts == 3
         assert smtp.received == []
 
     def test_of_a_server_that_hangs_up_between_messages_are_not_attempts(
-        self, worker: Worker, smtp: SMTPServer
+        self, worker: Worker, way: Way, smtp: SMTPServer
     ) -> None:
         smtp.fail("next", HANG_UP)
         worker.start()
-        first = wait_for_status(email_asked_for(), Email.Status.SENT)
-        second = wait_for_status(email_asked_for(), Email.Status.SENT)
+        first = way.until(way.ask(), Email.Status.SENT)
+        second = way.until(way.ask(), Email.Status.SENT)
 
         assert (first.attempts, second.attempts) == (1, 1)
         assert smtp.connections == 2
