@@ -260,7 +260,10 @@ def _ask(emails: QuerySet[Email], **changes: Any) -> int:
 
 def _wake_on_commit(email: Email) -> None:
     if email.send_after is None or email.send_after <= timezone.now():
-        email_send_task.apply_async_on_commit(kwargs={"email_id": email.pk}, priority=email.priority)
+        # Somebody waits for it, so the broker need not write to its disk what the row says.
+        email_send_task.apply_async_on_commit(
+            kwargs={"email_id": email.pk}, priority=email.priority, delivery_mode="transient"
+        )
 
 
 def _check_attachments(attachments: Sequence[Attachment]) -> None:

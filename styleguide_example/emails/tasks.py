@@ -47,8 +47,6 @@ def _email_send_failure(  # noqa: PLR0917  Celery's signature
 @shared_task(
     bind=True,
     base=WakeUpTask,
-    # Not written to the broker's disk: the row is, and somebody waits for this e-mail.
-    delivery_mode="transient",
     # Failed attempts carry the time of the next one, which the row holds too. The back-off below is for a database that
     # was away, so that nothing could be recorded; the sweep does what outlasts it.
     # https://docs.celeryq.dev/en/stable/userguide/tasks.html#retrying

@@ -12,7 +12,7 @@ from styleguide_example.emails.tests.flows.ways import Alone, InABurst, Way
 def worker(worker: Worker) -> Worker:
     """A worker process whose leases, back-offs and pauses last seconds."""
     limits: dict[str, Any] = {
-        "EMAIL_SENDING_LEASE_SECONDS": 3,
+        "EMAIL_SENDING_LEASE_SECONDS": 2,
         "EMAIL_SENDING_BACKOFF_SECONDS": 1,
         "EMAIL_SENDING_WAKE_AGAIN_SECONDS": 0,
         "EMAIL_SENDING_BURST_SECONDS": 1,

@@ -61,12 +61,12 @@ class TestKilledWorker:
         assert smtp.copies() == {email.message_id: 1}
 
     def test_by_its_email_each_time_ends_that_email_after_the_cap_and_no_other(
-        self, worker: Worker, way: Way, smtp: SMTPServer
+        self, worker: Worker, smtp: SMTPServer
     ) -> None:
         cap = 2
         smtp.silent_for.add("poison@example.org")
         process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap)
-        poison = way.ask(to=["poison@example.org"])
+        poison, other = email_asked_for(to=["poison@example.org"]), email_asked_for()
         for _ in range(cap):
             assert smtp.reached["body"].wait(20)
             smtp.reached["body"].clear()
@@ -74,6 +74,5 @@ class TestKilledWorker:
                 child.kill()
             sweep_when_the_lease_is_over(poison)
 
-        other = way.ask()
         assert wait_for_status(poison, Email.Status.FAILED).attempts == cap
         assert wait_for_status(other, Email.Status.SENT).attempts == 1

@@ -32,7 +32,7 @@ class Way(Protocol):
 class Alone:
     """A task for each e-mail, which asks itself for the next attempt."""
 
-    settings: dict[str, str] = {}  # noqa: RUF012  never changed
+    settings: dict[str, str] = {}
 
     def ask(self, **fields: Any) -> Email:
         return email_asked_for(**fields)
@@ -47,7 +47,7 @@ class Alone:
 class InABurst:
     """A task for whatever is due, which the sweep asks for again."""
 
-    settings = {"EMAIL_SENDING_BURST_FROM": "0"}  # noqa: RUF012  never changed
+    settings = {"EMAIL_SENDING_BURST_FROM": "0"}
 
     def ask(self, **fields: Any) -> Email:
         email = EmailFactory.create(**fields)
