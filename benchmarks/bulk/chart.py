@@ -4,8 +4,14 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
-PANELS = ((0, "A server that answers at once"), (50, "50 ms for each message"), ("relay", "A relay"))
-RELAY_NOTE = "100 ms for a connection, 20 ms for a command, 50 ms for a message"
+#: Latency, title, remark.
+PANELS = (
+    (0, "A server that answers at once", "a C program that only talks, over 64 connections: {limit_c}"),
+    (50, "50 ms for each message", ""),
+    ("relay", "A relay", "100 ms for a connection, 20 ms for a command, 50 ms for a message"),
+)
+#: Not drawn: ours twice, and a bar beside which all others vanish.
+LEFT_OUT = {("ours_million", 0), ("limit_c", 0)}
 WIDTH, LABELS, BARS, ROW, GAP, TOP = 860, 400, 330, 22, 46, 64
 OURS, PEER, LIMIT, INK, FAINT = "#1f6f54", "#9aa5ad", "#d9b44a", "#22282c", "#6b757c"
 STYLE = (
@@ -15,9 +21,9 @@ STYLE = (
 
 def chart(report: dict[str, Any]) -> str:
     """Return the SVG of a report as :func:`benchmarks.bulk.report.as_json` makes it."""
-    panels = [(title, _cells(report, latency)) for latency, title in PANELS]
-    panels = [(title, cells) for title, cells in panels if cells]
-    height = TOP + sum(GAP + ROW * len(cells) for _, cells in panels) + 10
+    panels = [(title, _remark(report, remark), _cells(report, latency)) for latency, title, remark in PANELS]
+    panels = [panel for panel in panels if panel[-1]]
+    height = TOP + sum(GAP + ROW * len(cells) for *_, cells in panels) + 10
     return "\n".join([*_head(height, report), *_panels(panels), "</svg>", ""])
 
 
@@ -35,11 +41,10 @@ def _head(height: int, report: dict[str, Any]) -> Iterator[str]:
     yield f'<text x="20" y="48" class="faint">{escape(note)}</text>'
 
 
-def _panels(panels: Sequence[tuple[str, Sequence[dict[str, Any]]]]) -> Iterator[str]:
+def _panels(panels: Sequence[tuple[str, str, Sequence[dict[str, Any]]]]) -> Iterator[str]:
     y = TOP
-    for title, cells in panels:
-        note = f" ({RELAY_NOTE})" if title == "A relay" else ""
-        yield f'<text x="20" y="{y + 22}" class="bold">{title}<tspan class="faint">{note}</tspan></text>'
+    for title, remark, cells in panels:
+        yield f'<text x="20" y="{y + 22}"><tspan class="bold">{title}</tspan><tspan class="faint">{remark}</tspan></text>'
         most = max(max(cell["emails_per_s_of_rounds"]) for cell in cells)
         y += GAP - 14
         for cell in cells:
@@ -68,6 +73,14 @@ def _bar(cell: dict[str, Any], y: float, scale: float) -> Iterator[str]:
     yield f'<text x="{most + 8:.1f}" y="{middle + 4}" class="{weight.strip()}">{cell["emails_per_s"]:,.0f}</text>'
 
 
+def _remark(report: dict[str, Any], remark: str) -> str:
+    rates = [cell["emails_per_s"] for cell in report["cells"] if (cell["who"], cell["latency_ms"]) == ("limit_c", 0)]
+    if "{limit_c}" in remark and not rates:
+        return ""
+    return f"   {remark}".format(limit_c=f"{max(rates, default=0):,.0f}") if remark else ""
+
+
 def _cells(report: dict[str, Any], latency: Any) -> list[dict[str, Any]]:
-    cells = [cell for cell in report["cells"] if cell["latency_ms"] == latency and cell["who"] != "ours_million"]
+    drawn = [cell for cell in report["cells"] if (cell["who"], cell["latency_ms"]) not in LEFT_OUT]
+    cells = [cell for cell in drawn if cell["latency_ms"] == latency]
     return sorted(cells, key=lambda cell: -cell["emails_per_s"])

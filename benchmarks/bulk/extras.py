@@ -73,7 +73,8 @@ def kill_measure(home: Home, count: int) -> dict[str, Any]:
         began = time.monotonic()
         _start_again(stage)
         _wait(stage, count)
-        recorded = stage.is_recorded(count, timeout=5)
+        stage.is_recorded(count, timeout=5)
+        stuck = count - stage.recorded()
         seen = stage.sink.figures()
     finally:
         stage.stop()
@@ -85,7 +86,7 @@ def kill_measure(home: Home, count: int) -> dict[str, Any]:
         "taken_at_kill": at_kill["accepted"],
         "lost": count - seen["distinct"],
         "duplicates": seen["duplicates"],
-        "all_recorded": recorded,
+        "stuck": stuck,
         "recovered_after_s": round(seen["last"] - began, 1),
     }
 
@@ -110,7 +111,7 @@ def faults_measure(home: Home, count: int) -> dict[str, Any]:
     return {
         "who": home.contender.who,
         "emails": count,
-        **FAULTS,
+        "shares": FAULTS,
         "emails_per_s_until_97_percent": round(most["accepted"] / (most["last"] - asked["began"]), 1),
         "seconds_until_all_ended": round(seen["last"] - asked["began"], 1),
         "put_off": seen["transient"],

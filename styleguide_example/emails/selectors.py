@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, QuerySet
 
 from styleguide_example.emails.enums import WAITING_STATUSES, CancelReason, EmailStatus
-from styleguide_example.emails.models import Email, EmailAttachment
+from styleguide_example.emails.models import Email
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,8 @@ class BatchCounts:
 
 
 def email_get(*, email_id: int) -> Email | None:
-    """Return the e-mail, or None when it was deleted meanwhile. It knows ``has_files``, so that nobody asks again."""
-    files = EmailAttachment.objects.filter(email=OuterRef("pk"))
-    return Email.objects.annotate(has_files=Exists(files)).filter(pk=email_id).first()
+    """Return the e-mail, or None when it was deleted meanwhile."""
+    return Email.objects.filter(pk=email_id).first()
 
 
 def email_get_by_key(*, idempotency_key: str) -> Email | None:

@@ -60,15 +60,13 @@ def _email_send_failure(  # noqa: PLR0917  Celery's signature
 )
 def email_send(self: WakeUpTask, *, email_id: int) -> None:
     """Send one e-mail that was asked for. A second message for the same e-mail does nothing."""
-    email = selectors.email_get(email_id=email_id)
-    if email is None:
-        logger.warning("email_gone", email_id=email_id)
-        return
     try:
-        delivery.email_send(email=email, owner=self.request.id or "")
+        delivery.email_send_by_id(email_id=email_id, owner=self.request.id or "")
     except EmailNotClaimedError:
-        # The normal end of a message that was doubled, came late, or was overtaken by a cancel.
-        logger.info("email_not_claimed", email_id=email_id)
+        if selectors.email_get(email_id=email_id) is None:
+            logger.warning("email_gone", email_id=email_id)
+        else:  # the normal end of a message that was doubled, came late, or was overtaken by a cancel
+            logger.info("email_not_claimed", email_id=email_id)
 
 
 def _email_send_due_failure(  # noqa: PLR0917  Celery's signature

@@ -52,6 +52,10 @@ class Process:
         return self._popen.pid
 
     @property
+    def has_ended(self) -> bool:
+        return self._popen.poll() is not None
+
+    @property
     def output(self) -> str:
         return "".join(self.lines)
 

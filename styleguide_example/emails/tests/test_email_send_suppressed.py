@@ -66,7 +66,7 @@ class TestEmailSendToASuppressedAddress:
     def test_changes_nothing_when_the_lease_was_lost(self) -> None:
         email = _waiting()
         suppression_add(address=ADA, reason=SuppressionReason.UNSUBSCRIBED)
-        holding = delivery._claim(email, "worker")
+        holding = delivery._claim(email.pk, "worker")
         leases.lease_release(holding.row, token=holding.token)
         with pytest.raises(EmailNotClaimedError, match="nothing was sent"):
             outcomes.suppressed(holding)

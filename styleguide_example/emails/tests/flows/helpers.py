@@ -1,6 +1,7 @@
 """What the flow tests wait for."""
 
 import time
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -8,6 +9,19 @@ from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
+
+
+class Sweeping:
+    """Beat in quick motion: a sweep a second."""
+
+    def __init__(self) -> None:
+        self._last_at = 0.0
+
+    def tick(self) -> None:
+        """Ask for a sweep when it is time for one."""
+        if time.monotonic() - self._last_at > 1:
+            email_sweep_task.apply_async()
+            self._last_at = time.monotonic()
 
 
 def wait_for_status(email: Email, status: EmailStatus, timeout: float = 30) -> Email:
@@ -18,19 +32,28 @@ def wait_for_status(email: Email, status: EmailStatus, timeout: float = 30) -> E
 
 
 def sweep_until(email: Email, status: EmailStatus, timeout: float = 30) -> Email:
-    """The same, with a sweep a second: beat in quick motion. (RabbitMQ hands the first to a worker that is stopped.)"""
-    last_sweep_at = 0.0
+    """The same, with a sweep a second. (RabbitMQ hands the first to a worker that is stopped.)"""
+    sweeping = Sweeping()
 
     def condition() -> bool:
-        nonlocal last_sweep_at
-        if time.monotonic() - last_sweep_at > 1:
-            email_sweep_task.apply_async()
-            last_sweep_at = time.monotonic()
+        sweeping.tick()
         return Email.objects.filter(pk=email.pk, status=status).exists()
 
     wait_until(condition, timeout)
     email.refresh_from_db()
     return email
+
+
+def sweep_until_all_ended(timeout: float = 40, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Return when no e-mail waits any more; a sweep a second, and ``meanwhile`` again and again."""
+    sweeping = Sweeping()
+
+    def condition() -> bool:
+        sweeping.tick()
+        meanwhile()
+        return not Email.objects.filter(status=EmailStatus.SENDING).exists()
+
+    wait_until(condition, timeout)
 
 
 def sweep_when_the_lease_is_over(email: Email) -> None:

@@ -3,6 +3,7 @@ import pytest
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
+from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.emails.tests.flows.helpers import sweep_until, sweep_when_the_lease_is_over, wait_for_status
 from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import SILENCE, TAKEN_THEN_SILENCE, SMTPServer
@@ -33,12 +34,10 @@ class TestKilledWorker:
         assert email.attempts == 2
         assert [attempt.kind for attempt in email.failed_attempts.all()] == [kind]
 
-    def test_leaves_the_decision_to_a_person_when_the_policy_is_to_hold(
-        self, worker: Worker, way: Way, smtp: SMTPServer
-    ) -> None:
+    def test_leaves_the_decision_to_a_person_when_the_policy_is_to_hold(self, worker: Worker, smtp: SMTPServer) -> None:
         smtp.fail("message", TAKEN_THEN_SILENCE)
         process = worker.start()
-        email = way.ask()
+        email = email_asked_for()
         assert smtp.reached["message"].wait(20)
         process.kill_group()
 
