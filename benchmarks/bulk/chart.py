@@ -44,7 +44,8 @@ def _head(height: int, report: dict[str, Any]) -> Iterator[str]:
 def _panels(panels: Sequence[tuple[str, str, Sequence[dict[str, Any]]]]) -> Iterator[str]:
     y = TOP
     for title, remark, cells in panels:
-        yield f'<text x="20" y="{y + 22}"><tspan class="bold">{title}</tspan><tspan class="faint">{remark}</tspan></text>'
+        words = f'<tspan class="bold">{title}</tspan><tspan class="faint" dx="8">{remark}</tspan>'
+        yield f'<text x="20" y="{y + 22}">{words}</text>'
         most = max(max(cell["emails_per_s_of_rounds"]) for cell in cells)
         y += GAP - 14
         for cell in cells:
@@ -77,7 +78,7 @@ def _remark(report: dict[str, Any], remark: str) -> str:
     rates = [cell["emails_per_s"] for cell in report["cells"] if (cell["who"], cell["latency_ms"]) == ("limit_c", 0)]
     if "{limit_c}" in remark and not rates:
         return ""
-    return f"   {remark}".format(limit_c=f"{max(rates, default=0):,.0f}") if remark else ""
+    return remark.format(limit_c=f"{max(rates, default=0):,.0f}")
 
 
 def _cells(report: dict[str, Any], latency: Any) -> list[dict[str, Any]]:

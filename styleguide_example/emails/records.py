@@ -226,7 +226,8 @@ def _claim_plain_statement(vendor: str) -> str:
         f"UPDATE {table} SET lease_token = %(token)s, lease_owner = %(owner)s, lease_expires_at = {{lease}},"  # noqa: S608
         " attempts = 1, on_wire_at = {now}, updated_at = {now}"
         f" WHERE id = %(id)s AND status = '{EmailStatus.SENDING}' AND lease_token IS NULL"
-        " AND next_attempt_at <= {now} AND (expires_at IS NULL OR expires_at > {now}) AND attempts = 0 AND batch IS NULL AND server = ''"
+        " AND next_attempt_at <= {now} AND (expires_at IS NULL OR expires_at > {now})"
+        " AND attempts = 0 AND batch IS NULL AND server = ''"
         f" AND NOT EXISTS (SELECT 1 FROM {files} AS file WHERE file.email_id = {table}.id) RETURNING {columns}"
     )
     return template.format(**words)
