@@ -80,7 +80,14 @@ def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
 
 def _plan(options: argparse.Namespace) -> Plan:
     plan = plans.EMBEDDED if options.embedded else plans.QUICK if options.quick else plans.FULL
-    return plan.changed(only=options.only, latencies=options.latency, rounds=options.rounds, seconds=options.seconds)
+    return plan.changed(
+        only=options.only,
+        latencies=options.latency,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        processes=options.processes,
+        connections=options.connections,
+    )
 
 
 def _about(options: argparse.Namespace, plan: Plan, *, is_compiled: bool) -> dict[str, Any]:
@@ -109,6 +116,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency", type=_words, metavar="MS,...", help="of 0, 50, relay, relay_pipelined these alone")
     parser.add_argument("--rounds", type=int, help="how often each cell is measured")
     parser.add_argument("--seconds", type=float, help="about how long a cell takes, in each round")
+    parser.add_argument("--processes", type=int, help="of this project's worker; default: 2")
+    parser.add_argument("--connections", type=int, help="of all its processes together; default: 64")
     parser.add_argument("--postgresql", default=machine.POSTGRESQL, metavar="URL", help="default: %(default)s")
     parser.add_argument("--rabbitmq", default=machine.RABBITMQ, metavar="URL", help="default: %(default)s")
     parser.add_argument(

@@ -43,6 +43,16 @@ class Contender:
         return self.settings or f"{CONTENDERS}.{self.package}.settings"
 
 
+def resized(contender: Contender, *, processes: int | None, connections: int | None) -> Contender:
+    """Return ours with other numbers, ``connections`` those of all processes together; a peer as it is."""
+    if not contender.has_sweep or (processes is None and connections is None):
+        return contender
+    processes, connections = processes or contender.processes, connections or contender.connections
+    sizes = {"CELERY_WORKER_CONCURRENCY": processes, "EMAIL_SENDING_CONNECTIONS": connections // processes}
+    environment = {**contender.environment, **{name: str(size) for name, size in sizes.items()}}
+    return replace(contender, processes=processes, connections=connections, environment=environment)
+
+
 def _celery(package: str, processes: int) -> tuple[str, ...]:
     app = f"{CONTENDERS}.{package}.celery"
     return (

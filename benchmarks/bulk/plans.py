@@ -32,10 +32,15 @@ class Plan:
         latencies: Sequence[str] | None = None,
         rounds: int | None = None,
         seconds: float | None = None,
+        processes: int | None = None,
+        connections: int | None = None,
     ) -> "Plan":
         """Return it with these alone, and other numbers; None leaves a thing as it is."""
         cells = [
-            (who, [each for each in all_of_them if latencies is None or each.name in latencies])
+            (
+                peers.resized(who, processes=processes, connections=connections),
+                [each for each in all_of_them if latencies is None or each.name in latencies],
+            )
             for who, all_of_them in self.cells
             if only is None or who.who in only
         ]

@@ -56,7 +56,7 @@ EMAIL_SENDING_BURST_FROM = env.int("EMAIL_SENDING_BURST_FROM", default=20)
 EMAIL_SENDING_UNKNOWN_OUTCOME = env.str("EMAIL_SENDING_UNKNOWN_OUTCOME", default="resend")
 
 # -- Bursts: many at once ----------------------------------------------------------------------------------------------
-#: Connections of one worker process, each in a thread of its own. At most so many e-mails are in doubt when it is killed.
+#: Connections of one worker process, each in its own thread. At most so many e-mails are in doubt when it is killed.
 EMAIL_SENDING_CONNECTIONS = env.int("EMAIL_SENDING_CONNECTIONS", default=8)
 #: A burst ends after this time and lets other tasks have its place; what is left is the next one's.
 EMAIL_SENDING_BURST_SECONDS = env.float("EMAIL_SENDING_BURST_SECONDS", default=5)

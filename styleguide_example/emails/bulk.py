@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from styleguide_example.common import leases
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails import mime
+from styleguide_example.emails.connections import server_check
 from styleguide_example.emails.enums import WAITING_STATUSES, CancelReason, EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import BATCH_MAX_LENGTH, Email
@@ -165,6 +166,7 @@ def _shared(*, batch: str, **shared: Any) -> dict[str, Any]:
     mime.line_check("batch", batch, max_length=BATCH_MAX_LENGTH)
     if not batch:
         raise EmailInvalidError("Name the batch: its e-mails are counted by it.")
+    server_check(shared["server"])
     # With an e-mail that is valid itself, so that an error is about what all share.
     blank = NewEmail(idempotency_key="blank", to="blank@example.com", subject="", html="", plain_text="")
     mime.fields_check(_fields(blank, shared))

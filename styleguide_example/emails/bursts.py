@@ -103,7 +103,7 @@ class _Burst:
 
         After an error something may be on the wire: what becomes of it is recorded, if it can be heard.
         """
-        self._ends_at = time.monotonic()
+        self._ends_at, self._is_dry = time.monotonic(), False
         while self._busy and not self._is_late(DRAIN_SECONDS):
             self._turn(self._team.wait_for_reports(TURN_SECONDS))
         self.give_back()
@@ -121,7 +121,15 @@ class _Burst:
         return bool(self._busy)
 
     def _is_over(self) -> bool:
-        return time.monotonic() >= self._ends_at or shutdown.is_shutting_down()
+        """Whether nothing more may begin.
+
+        The last of all are sent though the time is over: the next burst may have come already and found them held, so
+        nobody would be woken for them.
+        """
+        if shutdown.is_shutting_down():
+            return True
+        has_the_last = self._is_dry and bool(self._buffer or self._connected)
+        return self._is_late(settings.EMAIL_SENDING_BURST_SECONDS if has_the_last else 0)
 
     def _is_held_up(self) -> bool:
         """Whether something is on the wire for so long that the others had better go on meanwhile."""
@@ -129,7 +137,7 @@ class _Burst:
         return is_young and not shutdown.is_shutting_down() and self._is_late(FAREWELL_SECONDS)
 
     def _is_late(self, seconds: float) -> bool:
-        return time.monotonic() - self._ends_at > seconds
+        return time.monotonic() - self._ends_at >= seconds
 
     def _reports(self) -> Sequence[Report]:
         """What the senders have to say. While they say nothing, messages are built for them."""
@@ -144,7 +152,7 @@ class _Burst:
 
     def _look_for_more(self) -> bool:
         """Claim more when there is room, and now and then what is more urgent. Returns whether there was something."""
-        if self._is_over():
+        if self._is_late(0) or shutdown.is_shutting_down():
             return False
         is_time = time.monotonic() - self._looked_at >= LOOK_AGAIN_SECONDS
         room = self._buffer.room

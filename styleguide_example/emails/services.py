@@ -19,6 +19,7 @@ from styleguide_example.common import leases
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails import mime
 from styleguide_example.emails.cleanup import email_cleanup
+from styleguide_example.emails.connections import server_check
 from styleguide_example.emails.delivery import email_failed, email_send, email_sweep
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.exceptions import EmailInvalidError, EmailStatusConflictError
@@ -79,8 +80,8 @@ def email_create(
     With an ``idempotency_key`` that was used before, the e-mail of the first call is returned and nothing is written.
 
     Raises:
-        EmailInvalidError: for no recipient, a bad address, a header that would break out, or attachments over the
-        limit.
+        EmailInvalidError: for no recipient, a bad address, a header that would break out, attachments over the
+        limit, or a mail server that the settings do not know.
     """
     fields: dict[str, Any] = {
         "to": list(to),
@@ -98,6 +99,7 @@ def email_create(
         "send_after": send_after,
         "expires_at": expires_at,
     }
+    server_check(server)
     mime.fields_check({**fields, "idempotency_key": idempotency_key})
     _check_attachments(attachments)
     if idempotency_key is None:

@@ -1,10 +1,14 @@
 """Fixtures for e-mail."""
 
 import logging
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from io import StringIO
+from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 
 from styleguide_example.emails.tests.sending import Send, send_alone, send_in_a_burst
 
@@ -24,3 +28,15 @@ def log_lines() -> Iterator[StringIO]:
     former = handler.setStream(lines)
     yield lines
     handler.setStream(former)
+
+
+@pytest.fixture
+def alarm() -> Iterator[Callable[[], None]]:
+    """What Celery does at the soft time limit: an exception out of a signal handler, in the main thread."""
+
+    def reached(*_: Any) -> None:
+        raise SoftTimeLimitExceeded
+
+    former = signal.signal(signal.SIGUSR1, reached)
+    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
+    signal.signal(signal.SIGUSR1, former)

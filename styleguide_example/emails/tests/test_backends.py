@@ -1,13 +1,9 @@
 """The conversation with the server, with PIPELINING and without: the way is shorter, the outcome is the same."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from django.core.mail import EmailMessage
 from pytest_django import Settings
 
@@ -43,18 +39,6 @@ def backend(server: SMTPServer, settings: Settings) -> Iterator[SMTPBackend]:
     settings.EMAIL_TIMEOUT_AFTER_DATA = 0.3  # seconds
     with connected(server.port, timeout=0.3) as running:
         yield running
-
-
-@pytest.fixture
-def alarm() -> Iterator[Callable[[], None]]:
-    """What Celery does at the soft time limit: an exception out of a signal handler, in the main thread."""
-
-    def reached(*_: Any) -> None:
-        raise SoftTimeLimitExceeded
-
-    former = signal.signal(signal.SIGUSR1, reached)
-    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, former)
 
 
 class TestConversation:

@@ -6,7 +6,6 @@ import pytest
 from django.template import TemplateDoesNotExist
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from styleguide_example.common.tests.processes import Queue
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.bulk import Recipient, email_create_all_from_template
 from styleguide_example.emails.models import Email

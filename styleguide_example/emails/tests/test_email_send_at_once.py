@@ -1,14 +1,11 @@
 """Two workers, one e-mail: whoever lost the lease changes nothing and, before the wire, sends nothing."""
 
-import os
-import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -34,18 +31,6 @@ ANSWERS = 10  # seconds; only a hang lasts so long
 def much_patience(settings: Settings) -> None:
     """A server that holds must not be taken for one that is silent."""
     settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = ANSWERS
-
-
-@pytest.fixture
-def alarm() -> Iterator[Callable[[], None]]:
-    """What Celery does at the soft time limit: an exception out of a signal handler, in the main thread."""
-
-    def reached(*_: Any) -> None:
-        raise SoftTimeLimitExceeded
-
-    former = signal.signal(signal.SIGUSR1, reached)
-    yield lambda: os.kill(os.getpid(), signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, former)
 
 
 def _send_alone(email: Email) -> Email:

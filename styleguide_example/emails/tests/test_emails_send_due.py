@@ -1,6 +1,7 @@
 """A burst: whatever is due, over several connections, in few statements."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -144,20 +145,27 @@ class TestEmailsSendDue:
         assert "example.org" not in str(lines)
 
 
+def _unhurried(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
+    """A database that is not on this machine."""
+    time.sleep(0.02)
+    return execute(sql, params, many, context)
+
+
 class TestStatements:
     def test_are_few_for_each_email(self, smtp: SMTPServer, settings: Settings) -> None:
+        """While the database is busy answers come together, and what came together is recorded together."""
         settings.EMAIL_SENDING_CONNECTIONS = 8
-        smtp.seconds_per_message = 0.02
-        emails_left_behind(160)
+        emails_left_behind(8)
         _send_due()  # connections are open now
         emails_left_behind(160)
 
-        with CaptureQueriesContext(connection) as queries:
+        with connection.execute_wrapper(_unhurried), CaptureQueriesContext(connection) as queries:
             assert _send_due() == 160
 
-        # A claim for 16 or more (begin, select, update, commit, and whether they carry files), a record for those that
-        # were answered together, and once a second whether the server is slowed down.
-        assert len(queries) / 160 <= 0.5
+        # A claim for 16 or more: select, update, and whether they carry files. A record for each group. Once a second
+        # whether the server is slowed down.
+        statements = [query for query in queries if query["sql"].startswith(("SELECT", "UPDATE"))]
+        assert len(statements) / 160 <= 0.5
 
     def test_are_not_the_senders_who_open_no_connection_to_the_database(self, smtp: SMTPServer) -> None:
         opened: list[str] = []
