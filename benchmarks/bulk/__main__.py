@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, plan: Plan) -> int:
 
 
 def _write(options: argparse.Namespace, report: dict[str, Any]) -> None:
-    is_whole = not (options.only or options.embedded)
+    is_whole = not any((options.only, options.latency, options.embedded, options.processes, options.connections))
     output = options.output or (RESULTS if is_whole else None)
     picture = options.chart or (CHART if is_whole and not options.quick else None)
     if output is not None:
@@ -112,7 +112,9 @@ def _options() -> argparse.Namespace:
         epilog=f"Who: {', '.join(each.who for each in peers.ALL)}, limit_smtplib, limit_c.",
     )
     parser.add_argument("--quick", action="store_true", help="the decisive cells, in under three minutes")
-    parser.add_argument("--only", type=_words, metavar="WHO,...", help="these alone; written only with --output")
+    parser.add_argument(
+        "--only", type=_words, metavar="WHO,...", help="these alone; a part is written only with --output"
+    )
     parser.add_argument("--latency", type=_words, metavar="MS,...", help="of 0, 50, relay, relay_pipelined these alone")
     parser.add_argument("--rounds", type=int, help="how often each cell is measured")
     parser.add_argument("--seconds", type=float, help="about how long a cell takes, in each round")

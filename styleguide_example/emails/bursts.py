@@ -68,6 +68,7 @@ class _Burst:
         self._buffer = Buffer(owner=owner, gate=self._gate)
         self._busy = self._team.busy
         self._connected: list[tuple[Sender, Parcel]] = []
+        self._delivered: list[tuple[Holding, Delivery]] = []  # and not yet recorded
         self._is_dry = False  # the last look found less than there was room for
         self._is_stuck = False  # nobody is at work, and what is held has to wait
         self._started_at = self._looked_at = time.monotonic()
@@ -86,8 +87,8 @@ class _Burst:
             self._is_stuck = not self._busy and not has_more
 
     def _turn(self, reports: Sequence[Report]) -> None:
-        delivered = self._heard(reports)
-        self._record(delivered, self._picked())
+        self._delivered += self._heard(reports)
+        self._record(self._picked())
         self._settle(reports)
 
     def give_back(self) -> None:
@@ -104,7 +105,7 @@ class _Burst:
         After an error something may be on the wire: what becomes of it is recorded, if it can be heard.
         """
         self._ends_at, self._is_dry = time.monotonic(), False
-        while self._busy and not self._is_late(DRAIN_SECONDS):
+        while (self._busy or self._delivered) and not self._is_late(DRAIN_SECONDS):
             self._turn(self._team.wait_for_reports(TURN_SECONDS))
         self.give_back()
         if self._gate.is_limited:
@@ -239,8 +240,14 @@ class _Burst:
                 return sender
         return self._team.joined_by_one_more(settings.EMAIL_SENDING_CONNECTIONS)
 
-    def _record(self, delivered: Sequence[tuple[Holding, Delivery]], picked: Sequence[tuple[Sender, Parcel]]) -> None:
+    def _record(self, picked: list[tuple[Sender, Parcel]]) -> None:
+        delivered = self._delivered
+        if picked:
+            self._connected = picked  # until it is written: whatever comes in between, nobody has begun with them
         known = emails_record(delivered, [parcel.holding for _, parcel in picked])
+        self._delivered = []
+        if picked:
+            self._connected = []
         for sender, parcel in picked:
             if parcel.holding.email.pk in known:
                 self._busy.add(sender)

@@ -11,7 +11,7 @@ from styleguide_example.common.tests.racing import race
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import AttachmentContent, Email
-from styleguide_example.emails.services import Attachment, email_create
+from styleguide_example.emails.services import Attachment, email_cancel, email_create, email_resend
 from styleguide_example.emails.tests.factories import EmailFactory
 
 #: What could end a header line, hide in it, or not be stored by PostgreSQL.
@@ -240,3 +240,16 @@ def _filled(value: Any, end: str) -> Any:
             return Attachment(_filled(value.filename, end), value.content, _filled(value.content_type, end))
         case _:
             return value
+
+
+@pytest.mark.django_db
+class TestServer:
+    def test_that_the_settings_do_not_know_is_refused(self) -> None:
+        with pytest.raises(EmailInvalidError, match="no mail server 'nowhere'"):
+            EmailFactory.create(server="nowhere")
+
+    def test_that_they_know_is_kept_and_copied_by_a_resend(self, settings: Settings) -> None:
+        settings.EMAIL_SENDING_SERVERS = {"default": {"fallback": ""}, "marketing": {"fallback": ""}}
+        email = EmailFactory.create(server="marketing")
+        email_cancel(email=email)
+        assert email_resend(email=email, reason="Asked for").server == "marketing"

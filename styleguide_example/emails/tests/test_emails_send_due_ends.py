@@ -47,6 +47,14 @@ def _left() -> set[tuple[Any, ...]]:
 AS_BEFORE = {(SENDING, 0, None, "")}
 
 
+def _is_record(sql: str) -> bool:
+    return sql.startswith("UPDATE emails_email AS email")
+
+
+def _is_claim(sql: str) -> bool:
+    return sql.startswith("SELECT") and "lease_token" in sql and "LIMIT" in sql
+
+
 class TestItsTimeIsOver:
     def test_finishes_what_is_on_the_wire_and_gives_the_rest_back_as_it_was(
         self, smtp: SMTPServer, settings: Settings
@@ -125,6 +133,25 @@ class TestTheSoftTimeLimit:
             bursts.emails_send_due(owner="burst")
         assert set(Email.objects.values_list("status", "attempts", "lease_token")) == {(SENT, 1, None)}
 
+    def test_in_the_middle_of_a_record_loses_neither_it_nor_what_was_to_start(
+        self, smtp: SMTPServer, alarm: Callable[[], None]
+    ) -> None:
+        emails = emails_left_behind(20)
+        reached: list[str] = []
+
+        def limit_reached(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
+            if _is_record(sql) and len(smtp.received) >= 6 and not reached:
+                reached.append(sql)
+                alarm()
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(limit_reached), pytest.raises(SoftTimeLimitExceeded):
+            bursts.emails_send_due(owner="burst")
+
+        sent = set(Email.objects.filter(status=SENT).values_list("message_id", flat=True))
+        assert set(smtp.copies()) == sent < {email.message_id for email in emails}
+        assert _left() == AS_BEFORE
+
     def test_does_not_wait_for_ever_for_a_server_that_says_nothing(
         self, smtp: SMTPServer, alarm: Callable[[], None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -133,7 +160,7 @@ class TestTheSoftTimeLimit:
         emails_left_behind(5)
 
         def limit_reached() -> None:
-            wait_until(lambda: len(smtp.received) == 4)
+            wait_until(lambda: Email.objects.filter(status=SENT).count() == 4)
             alarm()
 
         with meanwhile(limit_reached), pytest.raises(SoftTimeLimitExceeded):
@@ -155,14 +182,6 @@ class _Away:
             self.asked += 1
             raise OperationalError("server closed the connection unexpectedly")
         return execute(sql, params, many, context)
-
-
-def _is_record(sql: str) -> bool:
-    return sql.startswith("UPDATE emails_email AS email")
-
-
-def _is_claim(sql: str) -> bool:
-    return sql.startswith("SELECT") and "lease_token" in sql and "LIMIT" in sql
 
 
 class TestTheDatabaseIsAway:
