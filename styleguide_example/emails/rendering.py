@@ -6,6 +6,7 @@ than the row's ``INSERT``. So each HTML is inlined by itself, and what a person'
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,9 @@ class CompiledTemplate:
         """
         self._subject = get_template(f"emails/{template}.subject.txt")
         self._html = get_template(f"emails/{template}.html")
-        try:
+        self._plain_text: Any = None  # template engines have no class in common
+        with suppress(TemplateDoesNotExist):
             self._plain_text = get_template(f"emails/{template}.txt")
-        except TemplateDoesNotExist:
-            self._plain_text = None
 
     def render(self, context: Mapping[str, Any]) -> Rendered:
         """Return the e-mail for ``context``; its text from ``.txt``, or else from the HTML, which takes far longer."""

@@ -27,7 +27,7 @@ class TestEmailCancel:
             email_send(email=email)
         with pytest.raises(EmailStatusConflictError):
             email_queue(email=email)
-        assert email_sweep() == []
+        assert email_sweep().emails == []
         assert smtp.received == []
 
     def test_cancels_between_two_attempts(self, smtp: SMTPServer) -> None:

@@ -12,5 +12,6 @@ POST_OFFICE = {
     "BATCH_SIZE": env.int("POST_OFFICE_BATCH_SIZE", default=100),
     "THREADS_PER_PROCESS": env.int("POST_OFFICE_THREADS", default=5),
 }
+VAR_DIR = env.str("VAR_DIR")
 POST_OFFICE_PROCESSES = env.int("POST_OFFICE_PROCESSES", default=1)
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]

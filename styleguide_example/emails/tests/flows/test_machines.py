@@ -151,4 +151,4 @@ def _all_are_sent() -> bool:
 
 
 def _rows() -> list[dict[str, Any]]:
-    return list(Email.objects.order_by("pk").values())
+    return [dict(row) for row in Email.objects.order_by("pk").values()]
