@@ -136,19 +136,26 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
         """
         if broker_pause_is_on():
             return False
-        away, refusing = self._broker_errors()
         try:
             self.apply_async(args, kwargs, **options)
-        except away as error:
+        except Exception as error:
+            if not self._is_the_brokers(error):
+                raise
+            return False
+        return True
+
+    def _is_the_brokers(self, error: Exception) -> bool:
+        """Whether it is the broker that is away or refuses; then this process leaves it alone for a moment."""
+        away, refusing = self._broker_errors()
+        is_away = isinstance(error, away)
+        if not is_away and not isinstance(error, refusing):
+            return False
+        if is_away or getattr(error, "code", None) == ACCESS_REFUSED:  # which refuses whatever we ask
             _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
+        if is_away:
             logger.warning("wake_up_not_sent", task=self.name, error=str(error), next="the sweep finds the row")
-            return False
-        except refusing as error:
-            if getattr(error, "code", None) == ACCESS_REFUSED:  # whatever we ask
-                _Pause.until = time.monotonic() + BROKER_PAUSE_SECONDS
-            # Else it is this message, or its queue: another one may well be taken.
-            logger.error("wake_up_refused", task=self.name, error=str(error), next="look at its queue in the broker")  # noqa: TRY400
-            return False
+        else:  # it is this message, or its queue: another one may well be taken
+            logger.error("wake_up_refused", task=self.name, error=str(error), next="look at its queue in the broker")
         return True
 
     def messages_waiting(self, *, queue: str | None = None) -> int | None:

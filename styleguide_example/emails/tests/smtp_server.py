@@ -208,11 +208,10 @@ class _Conversation(socketserver.StreamRequestHandler):
         """Whether the message came, which ends the transaction."""
         if not self._answer("data", "354 go on" if recipients else "503 for whom?").startswith("354"):
             return False
-        if self.server.silent_for.intersection(recipients):
-            self.server.fail("body", SILENCE)
-        if self.server.script["body"]:
+        is_silent = bool(self.server.silent_for.intersection(recipients))
+        if is_silent or self.server.script["body"]:
             self.rfile.readline()
-            self._answer("body", "")
+            self._answer("body", SILENCE if is_silent else "")
         lines = list(_until_dot(self.rfile))
         self.server.stopped.wait(self.server.seconds_per_message)
         received = Received(sender, recipients, b"".join(lines))

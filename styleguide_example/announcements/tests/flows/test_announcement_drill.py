@@ -48,6 +48,7 @@ class TestAnnouncementDrill:
         sender = sender_make()
         _people()
         announcement = AnnouncementFactory.create()
+        smtp.seconds_per_message = 0.1  # so that e-mails wait when it is stopped
         supervised.start(ANNOUNCEMENT_BATCH_SIZE=BATCH_SIZE, EMAIL_SENDING_WAKE_AGAIN_SECONDS=WAKE_AGAIN_SECONDS)
 
         with watched(announcement) as watch:
@@ -61,6 +62,7 @@ class TestAnnouncementDrill:
             stopped = Announcement.objects.get(pk=announcement.pk)
             rows = Email.objects.count()
             counts = email_batch_counts(batch=announcement.batch)
+            smtp.seconds_per_message = 0
 
             broker_restart(broker)
             # Cancelled is cancelled: sweeps and new workers write no more, and nothing more goes out.
