@@ -3,7 +3,7 @@
 import time
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from styleguide_example.emails.connections import DEFAULT_SERVER
 from styleguide_example.emails.delivery import HOLD_SECONDS, message_build, recipient_domains
 from styleguide_example.emails.exceptions import EmailNotClaimedError
 from styleguide_example.emails.limits import Gate, limit_for
-from styleguide_example.emails.models import EmailAttachment
+from styleguide_example.emails.models import Email, EmailAttachment
 from styleguide_example.emails.records import Holding, emails_claim, emails_release
 from styleguide_example.emails.senders import Parcel
 
@@ -45,23 +45,26 @@ class Buffer:
         return self.capacity - sum(1 for parcel in self._parcels if not _waits(parcel))
 
     def claim(self, limit: int, *, is_more_urgent: bool = False) -> int:
-        """Claim at most ``limit`` e-mails, only such as are more urgent than all that is held if asked for.
+        """Claim at most ``limit`` e-mails, only such as are more urgent than all that could go out if asked for.
 
         Returns how many. Those whose address was suppressed since they were written are ended.
         """
-        more_urgent_than = self._parcels[0].holding.email.priority if is_more_urgent and self._parcels else None
+        ready = (parcel.holding.email.priority for parcel in self._parcels if not _waits(parcel))
+        more_urgent_than = next(ready, None) if is_more_urgent else None
         holdings = emails_claim(
             owner=self._owner, limit=limit, more_urgent_than=more_urgent_than, without_servers=self._servers_closed()
         )
         if not holdings:
             return 0
+        parcels = [_parcel(holding) for holding in holdings]
+        for parcel in parcels:  # first of all: what is held here is given back, whatever goes wrong now
+            self.put_back(parcel)
         self._with_files.update(
             EmailAttachment.objects.filter(email__in=[holding.email.pk for holding in holdings]).values_list(
                 "email_id", flat=True
             )
         )
-        for holding in _wanted(holdings):
-            self.put_back(Parcel(holding, holding.email.server or DEFAULT_SERVER, recipient_domains(holding.email)))
+        self._end_unwanted(parcels)
         return len(holdings)
 
     def put_back(self, parcel: Parcel) -> None:
@@ -116,10 +119,17 @@ class Buffer:
         self._with_files.clear()
         emails_release([parcel.holding for parcel in held])
 
+    def _end_unwanted(self, parcels: Sequence[Parcel]) -> None:
+        unwanted = outcomes.unwanted_among([parcel.holding.email for parcel in parcels])
+        for parcel in parcels:
+            if parcel.holding.email.pk in unwanted:
+                with suppress(EmailNotClaimedError):
+                    outcomes.suppressed(parcel.holding)
+                self._parcels.remove(parcel)
+
     def _has_expired(self, parcel: Parcel) -> bool:
         """Whether it must not go out any more. Then it is held no longer, and the sweep ends it."""
-        expires_at = parcel.holding.email.expires_at
-        if expires_at is None or self._gate.seconds_until(expires_at) > 0:
+        if parcel.not_after > time.monotonic():
             return False
         self._parcels.remove(parcel)
         self._expired.append(parcel.holding)
@@ -175,6 +185,22 @@ class Buffer:
         return crowded | closed
 
 
+def _parcel(holding: Holding) -> Parcel:
+    email = holding.email
+    parcel = Parcel(holding, email.server or DEFAULT_SERVER, _domains(email))
+    if email.expires_at is not None and holding.claimed_at is not None:
+        parcel.not_after = time.monotonic() + (email.expires_at - holding.claimed_at).total_seconds()
+    return parcel
+
+
+def _domains(email: Email) -> tuple[str, ...]:
+    """None of a row that cannot be a message: it is recorded as such when it is its turn, and holds up no other."""
+    try:
+        return recipient_domains(email)
+    except (AttributeError, TypeError, ValueError):
+        return ()
+
+
 def _waits(parcel: Parcel) -> bool:
     return parcel.not_before > time.monotonic()
 
@@ -183,14 +209,3 @@ def _urgency(parcel: Parcel) -> tuple[int, datetime]:
     email = parcel.holding.email
     assert email.next_attempt_at is not None  # noqa: S101  it was due
     return email.priority, email.next_attempt_at
-
-
-def _wanted(holdings: Iterable[Holding]) -> Iterator[Holding]:
-    holdings = list(holdings)
-    unwanted = outcomes.unwanted_among([holding.email for holding in holdings])
-    for holding in holdings:
-        if holding.email.pk not in unwanted:
-            yield holding
-            continue
-        with suppress(EmailNotClaimedError):
-            outcomes.suppressed(holding)

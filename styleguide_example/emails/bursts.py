@@ -45,14 +45,15 @@ def emails_send_due(*, owner: str, more: Callable[[], object] | None = None) -> 
 
     Args:
         owner: who holds the leases; a task passes its id.
-        more: called once, at the start, when there is more than this burst could take at once.
+        more: called at most once: at the start, when there is more than this burst could take at once, or else at the
+            end, when something is left that it held.
 
     Raises:
         RuntimeError: called inside a transaction.
     """
-    burst = _Burst(owner)
+    burst = _Burst(owner, more)
     try:
-        burst.run(more)
+        burst.run()
     finally:
         burst.end()
     return burst.sent
@@ -61,14 +62,16 @@ def emails_send_due(*, owner: str, more: Callable[[], object] | None = None) -> 
 class _Burst:
     """The state of one burst: what it holds, and who is at work."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, more: Callable[[], object] | None) -> None:
         self.sent = 0
+        self._more = more
         self._team = senders.team()
         self._gate = limits.gate()
         self._buffer = Buffer(owner=owner, gate=self._gate)
         self._busy = self._team.busy
         self._connected: list[tuple[Sender, Parcel]] = []
         self._delivered: list[tuple[Holding, Delivery]] = []  # and not yet recorded
+        self._failed: list[Report] = []  # and not yet recorded
         self._is_dry = False  # the last look found less than there was room for
         self._is_stuck = False  # nobody is at work, and what is held has to wait
         self._started_at = self._looked_at = time.monotonic()
@@ -76,20 +79,21 @@ class _Burst:
 
     # -- The loop ------------------------------------------------------------------------------------------------------
 
-    def run(self, more: Callable[[], object] | None) -> None:
+    def run(self) -> None:
         """Send until nothing is due, or the time is over."""
         self._look(self._buffer.capacity)
-        if more is not None and not self._is_dry:
-            more()
+        if not self._is_dry:
+            self._wake_another()
         while self._goes_on():
             self._turn(self._reports())
             has_more = self._look_for_more()
             self._is_stuck = not self._busy and not has_more
 
     def _turn(self, reports: Sequence[Report]) -> None:
-        self._delivered += self._heard(reports)
+        self._take_in(reports)
+        self._hear(reports)
         self._record(self._picked())
-        self._settle(reports)
+        self._settle()
 
     def give_back(self) -> None:
         """Give back what is not on the wire."""
@@ -105,9 +109,12 @@ class _Burst:
         After an error something may be on the wire: what becomes of it is recorded, if it can be heard.
         """
         self._ends_at, self._is_dry = time.monotonic(), False
-        while (self._busy or self._delivered) and not self._is_late(DRAIN_SECONDS):
-            self._turn(self._team.wait_for_reports(TURN_SECONDS))
-        self.give_back()
+        try:
+            while (self._busy or self._delivered or self._failed) and not self._is_late(DRAIN_SECONDS):
+                self._turn(self._team.wait_for_reports(TURN_SECONDS))
+        finally:
+            self._team.part_with_the_busy()
+            self.give_back()
         if self._gate.is_limited:
             self._team.stop()
         self._gate.close()
@@ -117,9 +124,15 @@ class _Burst:
             return bool(self._busy or self._connected or self._buffer)
         if self._buffer or self._connected:
             self.give_back()
+            self._wake_another()
         if self._busy and self._is_held_up():
             self._ends_at = time.monotonic() + settings.EMAIL_SENDING_BURST_SECONDS
         return bool(self._busy)
+
+    def _wake_another(self) -> None:
+        more, self._more = self._more, None
+        if more is not None:
+            more()
 
     def _is_over(self) -> bool:
         """Whether nothing more may begin.
@@ -170,29 +183,34 @@ class _Burst:
         self._is_dry = found < room
         return found
 
-    def _heard(self, reports: Iterable[Report]) -> list[tuple[Holding, Delivery]]:
-        """Take the reports in. Returns those that the server took for everybody, to be recorded together."""
-        delivered = []
+    def _take_in(self, reports: Iterable[Report]) -> None:
+        """Keep what the senders said until it is recorded. Nothing can fail here, so none of it is lost."""
         for report in reports:
             self._busy.discard(report.sender)
-            parcel = report.parcel
             if report.is_connected:
-                self._connected.append((report.sender, parcel))
-                continue
-            self._gate.ended(parcel.server, parcel.domains)
-            hear(self._gate, parcel.server, parcel.domains, report.error)
-            if report.delivery is not None and not report.delivery.refused_for_now:
-                delivered.append((parcel.holding, report.delivery))
-        return delivered
+                self._connected.append((report.sender, report.parcel))
+            elif report.delivery is not None and not report.delivery.refused_for_now:
+                self._delivered.append((report.parcel.holding, report.delivery))
+            else:
+                self._failed.append(report)
 
-    def _settle(self, reports: Iterable[Report]) -> None:
+    def _hear(self, reports: Iterable[Report]) -> None:
+        """Let everybody know what this says about the servers."""
+        ended = [report for report in reports if not report.is_connected]
+        for report in ended:
+            self._gate.ended(report.parcel.server, report.parcel.domains)
+        for report in ended:
+            hear(self._gate, report.parcel.server, report.parcel.domains, report.error)
+
+    def _settle(self) -> None:
         """Record one by one what failed, after the others have gone on."""
-        for report in reports:
+        while self._failed:
+            report = self._failed.pop(0)
             if report.error is not None:
                 outcomes.failed_and_ended(report.parcel.holding, report.error)
-            elif report.delivery is not None and report.delivery.refused_for_now:
-                hear_partly(self._gate, report.parcel.server, report.delivery)
+            elif report.delivery is not None:
                 _delivered_to_some(report.parcel.holding, report.delivery)
+                hear_partly(self._gate, report.parcel.server, report.delivery)
 
     # -- What goes out -------------------------------------------------------------------------------------------------
 
@@ -200,7 +218,7 @@ class _Burst:
         """Who sends what next. Those that have a connection come first; for what is left others are told to connect."""
         if self._is_over():
             return []
-        picked, self._connected = self._connected, []
+        picked = self._connected  # and stay there, to be given back if something goes wrong before they begin
         self._buffer.route()
         at_work = self._busy | {sender for sender, _ in picked}
         for server in {sender.server for sender in self._team.senders} - {""}:
@@ -242,8 +260,6 @@ class _Burst:
 
     def _record(self, picked: list[tuple[Sender, Parcel]]) -> None:
         delivered = self._delivered
-        if picked:
-            self._connected = picked  # until it is written: whatever comes in between, nobody has begun with them
         known = emails_record(delivered, [parcel.holding for _, parcel in picked])
         self._delivered = []
         if picked:

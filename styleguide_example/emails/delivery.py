@@ -7,7 +7,8 @@ lease's token, so a call that comes twice, or too late, changes nothing. Many at
 import random
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -160,9 +161,12 @@ def _deliver(holding: Holding) -> Delivery:
     gate = limits.gate()
     server, domains = gate.route(email.server or connections.DEFAULT_SERVER), recipient_domains(email)
     _wait_for_admission(holding, gate, server, domains)
+    # A plain one was marked a moment ago; should it have to connect first, that is long ago.
+    is_marked = holding.is_plain and connections.connection_is_ready(server)
     try:
         connections.connection_ensure(server)
-        _mark(holding)
+        if not is_marked:
+            _mark(holding)
         delivery = connections.message_send(message, server)
     except DeliveryError as error:
         hear(gate, server, domains, error)
@@ -176,8 +180,6 @@ def _deliver(holding: Holding) -> Delivery:
 
 
 def _mark(holding: Holding) -> None:
-    if holding.is_plain:
-        return  # it was claimed with the mark, a moment ago
     lease = settings.EMAIL_SENDING_LEASE_SECONDS
     if not leases.lease_extend(holding.row, token=holding.token, seconds=lease, on_wire_at=Now()):
         raise EmailNotClaimedError(f"E-mail {holding.email.pk}: the lease was lost before the wire; nothing was sent.")
@@ -202,6 +204,16 @@ def recipient_domains(email: Email) -> tuple[str, ...]:
     return tuple(dict.fromkeys(address.rpartition("@")[2].rstrip("> ").lower() for address in bare))
 
 
+@contextmanager
+def _as_far_as_the_database_is_there() -> Iterator[None]:
+    """What others should know must not keep the outcome of the e-mail itself from being recorded."""
+    try:
+        yield
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("email_server_not_told", error=type(error).__name__)  # its text may hold a person's domain
+
+
+@_as_far_as_the_database_is_there()
 def hear(gate: limits.Gate, server: str, domains: Sequence[str], error: Exception | None) -> None:
     """Let everybody know what the end of a conversation says about the server, and not only about one e-mail."""
     if error is None:
@@ -214,6 +226,7 @@ def hear(gate: limits.Gate, server: str, domains: Sequence[str], error: Exceptio
             gate.unreachable(server)
 
 
+@_as_far_as_the_database_is_there()
 def hear_partly(gate: limits.Gate, server: str, delivery: Delivery) -> None:
     """The same of recipients that were refused for now, while others of the same message were not."""
     for recipient, reply in delivery.refused_for_now.items():

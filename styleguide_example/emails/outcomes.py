@@ -86,14 +86,16 @@ def unwanted_among(emails: Iterable[Email]) -> set[int]:
 
     Of one that is written to its readers alone nobody asks.
     """
-    readers = {
-        email.pk: {parseaddr(address)[1] for address in [*email.to, *email.cc, *email.bcc]}
-        for email in emails
-        if email.batch is not None
-    }
+    readers = {email.pk: _readers(email) for email in emails if email.batch is not None}
     addresses = set().union(*readers.values())
     listed = suppressions.suppressed_among(addresses=addresses) if addresses else set()
     return {pk for pk, of_email in readers.items() if of_email and of_email <= listed}
+
+
+def _readers(email: Email) -> set[str]:
+    """The bare addresses; what is no text is not among them, and no message can be built with it."""
+    addresses = [*email.to, *email.cc, *email.bcc]
+    return {parseaddr(address)[1] for address in addresses if isinstance(address, str)}
 
 
 def lost(email: Email) -> None:

@@ -33,6 +33,8 @@ class Holding:
 
     email: Email
     token: uuid.UUID
+    #: The database's time, with which the e-mail's own times are compared.
+    claimed_at: datetime | None = None
     #: Claimed and marked in one: its first attempt, to the default server, for readers of no list, with no files.
     is_plain: bool = False
 
@@ -76,7 +78,7 @@ def emails_claim(
     if without_servers:
         due = due.exclude(server__in=without_servers)
     with transaction.atomic(durable=True):
-        locked = due.select_for_update(skip_locked=True, no_key=True)
+        locked = due.select_for_update(skip_locked=True, no_key=True).annotate(now=Now())
         emails = list(locked.order_by("priority", "next_attempt_at")[:limit])
         if emails:
             Email.objects.filter(pk__in=[email.pk for email in emails]).update(
@@ -90,7 +92,7 @@ def emails_claim(
     for email in emails:
         email.attempts += 1
         email.lease_owner, email.lease_token, email.on_wire_at = owner[:255], token, None
-    return [Holding(email, token) for email in emails]
+    return [Holding(email, token, claimed_at=email.now) for email in emails]
 
 
 @persistent

@@ -4,6 +4,7 @@ They never touch the database. What they are to do comes as an order, and what b
 one thread that writes (:mod:`~styleguide_example.emails.bursts`).
 """
 
+import math
 import os
 import threading
 import time
@@ -33,6 +34,8 @@ class Parcel:
     message: Message | None = None
     #: On the monotonic clock: it may not go out before.
     not_before: float = 0.0
+    #: On the same clock: it may not go out any more.
+    not_after: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,11 @@ class Sender(threading.Thread):
                 if order.parcel is None:
                     connections.connection_close()
                     continue
+                self.server = order.parcel.server  # again: an idle connection may have been closed just now
                 report = self._connect(order.parcel) if order.is_connect else self._send(order.parcel)
                 self.server = order.parcel.server if connections.connection_is_ready(order.parcel.server) else ""
+                if not self.server:  # who has none is not counted, so none may be left open
+                    connections.connection_close()
                 self._reports.put(report)
         finally:
             connections.connection_close()
@@ -151,6 +157,13 @@ class Team:
                 reports.append(self._reports.get(timeout=wait) if wait > 0 else self._reports.get_nowait())
                 wait = TOGETHER_SECONDS
         return reports
+
+    def part_with_the_busy(self) -> None:
+        """Wait no longer for those whose report is awaited: each ends after it, and others take their places."""
+        for sender in self.busy:
+            sender.stop()
+        self.senders = [sender for sender in self.senders if sender not in self.busy]
+        self.busy.clear()
 
     def stop(self, seconds: float = 2.0) -> None:
         """End all senders. One that is in the middle of a conversation ends after it, and is not waited for longer."""

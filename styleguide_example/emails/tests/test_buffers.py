@@ -63,6 +63,17 @@ class TestBuffer:
         assert buffer.claim(8, is_more_urgent=True) == 1
         assert buffer.take("default").holding.email == high[0]  # type: ignore[union-attr]
 
+    def test_asks_nothing_of_what_only_waits_for_its_turn(self, buffer: Buffer, settings: Settings) -> None:
+        """Else an urgent one would wait behind the limit of another's domain."""
+        settings.EMAIL_LIMITS = {"default/slow.example": (2.0, None)}
+        emails_left_behind(2, priority=Priority.HIGH, to=["ada@slow.example"])
+        emails_left_behind(2)
+        buffer.claim(8)
+        assert [parcel is not None for parcel in (buffer.take("default"), buffer.take("default"))] == [True, True]
+        high = emails_left_behind(1, priority=Priority.HIGH)
+        assert buffer.claim(8, is_more_urgent=True) == 1
+        assert buffer.take("default").holding.email == high[0]  # type: ignore[union-attr]
+
     def test_takes_in_whatever_there_is_when_it_is_empty(self, buffer: Buffer) -> None:
         emails_left_behind(1, priority=Priority.LOW)
         assert buffer.claim(8, is_more_urgent=True) == 1

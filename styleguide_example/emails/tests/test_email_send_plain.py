@@ -115,6 +115,25 @@ class TestAPlainEmail:
             smtp.released.set()
         assert Email.objects.values().get() == left
 
+    def test_that_was_lost_while_it_had_to_connect_is_its_successors(
+        self, smtp: SMTPServer, settings: Settings
+    ) -> None:
+        """Others have said that its server is down, so it goes by the fallback."""
+        with SMTPServer() as other:
+            settings.EMAIL_SENDING_SERVERS = {
+                "default": {"fallback": "other"},
+                "other": {"BACKEND": settings.EMAIL_BACKEND, "host": "127.0.0.1", "port": other.port, "fallback": ""},
+            }
+            SendingPace.objects.create(scope="connect:default", level=3, paused_until=timezone.now() - AGO)
+            other.fail("connect", HOLD)
+            email = email_asked_for()
+            with meanwhile(lambda: in_a_thread(_send_over_an_open_connection)(email)):
+                assert other.reached["connect"].wait(10)
+                Email.objects.update(lease_token="0" * 32, lease_owner="successor")
+                other.released.set()
+            assert other.connections == 1
+            assert smtp.received == other.received == []
+
 
 def _with_a_file() -> Email:
     return email_asked_for(attachments=[Attachment("terms.txt", b"Terms\n", "text/plain")])

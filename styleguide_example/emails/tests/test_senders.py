@@ -78,6 +78,28 @@ class TestSender:
             assert _report(team).delivery
         assert (smtp.connections, len(smtp.received), sender.server) == (1, 3, "default")
 
+    def test_is_counted_while_it_sends_though_it_had_closed_its_connection_just_before(
+        self, smtp: SMTPServer, team: Team, settings: Settings
+    ) -> None:
+        settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS = 0.05
+        sender = _connected(team)
+        wait_until(lambda: not sender.server)
+        smtp.fail("message", HOLD)
+        sender.send(_parcel())
+        assert smtp.reached["message"].wait(PATIENCE)
+        assert sender.server == "default"
+        smtp.released.set()
+        assert _report(team).delivery
+
+    def test_has_no_connection_open_when_it_says_that_it_has_none(
+        self, smtp: SMTPServer, team: Team, settings: Settings
+    ) -> None:
+        settings.EMAIL_CONNECTION_MAX_MESSAGES = 1
+        sender = _connected(team)
+        sender.send(_parcel())
+        assert _report(team).delivery
+        assert (sender.server, smtp.farewells) == ("", 1)
+
     @pytest.mark.parametrize("how", ["421 busy", HANG_UP])
     def test_says_what_went_wrong_when_it_cannot_connect(self, smtp: SMTPServer, team: Team, how: str) -> None:
         smtp.fail("connect", how)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.utils import timezone
 
@@ -54,6 +55,11 @@ def sweep_until_all_ended(timeout: float = 40, meanwhile: Callable[[], None] = l
         return not Email.objects.filter(status=EmailStatus.SENDING).exists()
 
     wait_until(condition, timeout)
+
+
+def leases_run_out() -> None:
+    """Let the time pass of all who hold an e-mail at this moment: they are gone, or stopped."""
+    Email.objects.filter(lease_token__isnull=False).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
 
 
 def sweep_when_the_lease_is_over(email: Email) -> None:

@@ -9,7 +9,7 @@ from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email, EmailAttempt
 from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 from styleguide_example.emails.tests.factories import emails_left_behind
-from styleguide_example.emails.tests.flows.helpers import sweep_until_all_ended
+from styleguide_example.emails.tests.flows.helpers import leases_run_out, sweep_until_all_ended
 from styleguide_example.emails.tests.smtp_server import HOLD, SILENCE, TAKEN_THEN_SILENCE, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -51,6 +51,7 @@ class TestKilledInABurst:
             assert held.count() > CONNECTIONS  # others were leased with them
             seen |= set(held.values_list("pk", flat=True))
 
+        leases_run_out()
         worker.start()
         sweep_until_all_ended()
 
@@ -78,10 +79,10 @@ class TestKilledInABurst:
     ) -> None:
         cap = 2
         smtp.silent_for.add("poison@example.org")
-        others = emails_left_behind(10)
+        smtp.seconds_per_message = 0.2  # so that the others are held when it strikes
         (poison,) = emails_left_behind(1, to=["poison@example.org"])
-        Email.objects.filter(pk=others[-1].pk).update(next_attempt_at=poison.next_attempt_at)
-        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap)
+        others = emails_left_behind(7)
+        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap, EMAIL_SENDING_BURST_FROM=0)
         email_send_due_task.apply_async()
 
         def die_of_it() -> None:

@@ -34,6 +34,8 @@ class TestBacklog:
         processes = [worker.start(concurrency=2) for _ in range(2)]
 
         assert email_send_all(emails=Email.objects.all()) == ROWS
+        for _ in range(3):  # messages may be doubled
+            email_send_due_task.apply_async()
 
         wait_until(lambda: Email.objects.filter(status=Email.Status.SENT).count() == ROWS)
         assert smtp.copies() == {email.message_id: 1 for email in emails}
@@ -43,8 +45,8 @@ class TestBacklog:
         wait_until(lambda: len(queue) == 0)
         bursts = [_lines(process, email_send_due_task.name, "task_started") for process in processes]
         assert all(bursts)
-        # One message woke the first, and each that left something to do woke one more.
-        assert sum(bursts) <= 20
+        # A message for each burst, and not for each e-mail: one that leaves something to do wakes one more.
+        assert sum(bursts) <= 30
 
     @pytest.mark.no_services
     def test_leaves_a_lone_process_to_others_every_now_and_then(

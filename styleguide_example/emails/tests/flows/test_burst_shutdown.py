@@ -9,7 +9,7 @@ from styleguide_example.common.tests.processes import Process, Worker, wait_unti
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 from styleguide_example.emails.tests.factories import emails_left_behind
-from styleguide_example.emails.tests.flows.helpers import sweep_until_all_ended
+from styleguide_example.emails.tests.flows.helpers import leases_run_out, sweep_until_all_ended
 from styleguide_example.emails.tests.smtp_server import HOLD, TAKEN_THEN_SILENCE, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -62,7 +62,7 @@ class TestShutdownInABurst:
         wait_until(lambda: Email.objects.filter(lease_token__isnull=False).count() == CONNECTIONS, timeout=5)
         process.kill_group()
         assert _left() - AS_BEFORE  # the leases of the dead
-        Email.objects.filter(lease_token__isnull=False).update(lease_expires_at=emails[0].created_at)
+        leases_run_out()
 
         worker.start()
         sweep_until_all_ended()

@@ -4,7 +4,12 @@ from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.factories import email_asked_for
-from styleguide_example.emails.tests.flows.helpers import sweep_until, sweep_when_the_lease_is_over, wait_for_status
+from styleguide_example.emails.tests.flows.helpers import (
+    leases_run_out,
+    sweep_until,
+    sweep_when_the_lease_is_over,
+    wait_for_status,
+)
 from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import SILENCE, TAKEN_THEN_SILENCE, SMTPServer
 
@@ -27,6 +32,7 @@ class TestKilledWorker:
         email = way.ask()
         assert smtp.reached[step].wait(20)
         process.kill_group()
+        leases_run_out()
 
         worker.start()
         email = sweep_until(email, Email.Status.SENT)
@@ -40,18 +46,17 @@ class TestKilledWorker:
         email = email_asked_for()
         assert smtp.reached["message"].wait(20)
         process.kill_group()
+        leases_run_out()
 
         worker.start(EMAIL_SENDING_UNKNOWN_OUTCOME="hold")
         email = sweep_until(email, Email.Status.FAILED)
         assert smtp.copies() == {email.message_id: 1}
         assert email.last_error_kind == FailureKind.UNKNOWN_OUTCOME
 
-    def test_of_the_pool_alone_is_brought_back_by_the_same_worker(
-        self, worker: Worker, way: Way, smtp: SMTPServer
-    ) -> None:
+    def test_of_the_pool_alone_is_brought_back_by_the_same_worker(self, worker: Worker, smtp: SMTPServer) -> None:
         smtp.fail("body", SILENCE)
         process = worker.start()
-        email = way.ask()
+        email = email_asked_for()
         assert smtp.reached["body"].wait(20)
         for child in process.children():
             child.kill()

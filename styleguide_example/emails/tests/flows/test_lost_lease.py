@@ -2,7 +2,7 @@ import pytest
 
 from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.tests.flows.helpers import sweep_until
+from styleguide_example.emails.tests.flows.helpers import leases_run_out, sweep_until
 from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import HOLD, SMTPServer
 
@@ -16,6 +16,7 @@ class TestLostLease:
         email = way.ask()
         assert smtp.reached["message"].wait(20)
         late.pause()
+        leases_run_out()
 
         worker.start()
         recorded = sweep_until(email, Email.Status.SENT)
@@ -35,6 +36,7 @@ class TestLostLease:
         email = way.ask()
         assert smtp.reached["ehlo"].wait(20)
         late.pause()
+        leases_run_out()
 
         worker.start()
         sweep_until(email, Email.Status.SENT)

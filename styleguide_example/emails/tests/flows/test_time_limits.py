@@ -8,7 +8,6 @@ from styleguide_example.emails.tasks import email_send as email_send_task
 from styleguide_example.emails.tasks import email_sweep as email_sweep_task
 from styleguide_example.emails.tests.factories import EmailFactory
 from styleguide_example.emails.tests.flows.helpers import wait_for_status
-from styleguide_example.emails.tests.flows.ways import Way
 from styleguide_example.emails.tests.smtp_server import SILENCE, SMTPServer
 
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
@@ -21,12 +20,12 @@ class TestTimeLimits:
     """The limits travel with the message, so they are set where it is published."""
 
     def test_hard_one_releases_the_email_at_once_for_its_next_attempt(
-        self, worker: Worker, way: Way, queue: Queue, smtp: SMTPServer
+        self, worker: Worker, queue: Queue, smtp: SMTPServer
     ) -> None:
         smtp.fail("body", SILENCE)
         process = worker.start(EMAIL_SENDING_LEASE_SECONDS=LONG_LEASE_SECONDS)
         email = _due_without_a_message(queue)
-        way.message_again(email, time_limit=2, soft_time_limit=1)
+        email_send_task.apply_async(kwargs={"email_id": email.pk}, time_limit=2, soft_time_limit=1)
         assert smtp.reached["body"].wait(20)
         for child in process.children():
             child.suspend()  # as if it hung in C code, where the soft limit's exception is not raised

@@ -2,13 +2,9 @@
 
 from typing import Any, Protocol
 
-from celery.result import AsyncResult
-
 from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_send_all
-from styleguide_example.emails.tasks import email_send as email_send_task
-from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for
 from styleguide_example.emails.tests.flows.helpers import sweep_until, wait_for_status
 
@@ -22,9 +18,6 @@ class Way(Protocol):
     def ask(self, **fields: Any) -> Email:
         """Write an e-mail and ask for it; its message goes out at once."""
 
-    def message_again(self, email: Email, **options: Any) -> AsyncResult[Any]:
-        """Send the message that asks for ``email`` once more."""
-
     def until(self, email: Email, status: EmailStatus) -> Email:
         """Return the e-mail when it has ``status``, if need be after further attempts."""
 
@@ -36,9 +29,6 @@ class Alone:
 
     def ask(self, **fields: Any) -> Email:
         return email_asked_for(**fields)
-
-    def message_again(self, email: Email, **options: Any) -> AsyncResult[Any]:
-        return email_send_task.apply_async(kwargs={"email_id": email.pk}, **options)
 
     def until(self, email: Email, status: EmailStatus) -> Email:
         return wait_for_status(email, status)
@@ -54,9 +44,6 @@ class InABurst:
         assert email_send_all(emails=Email.objects.filter(pk=email.pk)) == 1
         email.refresh_from_db()
         return email
-
-    def message_again(self, email: Email, **options: Any) -> AsyncResult[Any]:
-        return email_send_due_task.apply_async(**options)
 
     def until(self, email: Email, status: EmailStatus) -> Email:
         return sweep_until(email, status)
