@@ -51,12 +51,13 @@ class Buffer:
         """
         ready = (parcel.holding.email.priority for parcel in self._parcels if not _waits(parcel))
         more_urgent_than = next(ready, None) if is_more_urgent else None
+        asked_at = time.monotonic()
         holdings = emails_claim(
             owner=self._owner, limit=limit, more_urgent_than=more_urgent_than, without_servers=self._servers_closed()
         )
         if not holdings:
             return 0
-        parcels = [_parcel(holding) for holding in holdings]
+        parcels = [_parcel(holding, asked_at) for holding in holdings]
         for parcel in parcels:  # first of all: what is held here is given back, whatever goes wrong now
             self.put_back(parcel)
         self._with_files.update(
@@ -185,11 +186,12 @@ class Buffer:
         return crowded | closed
 
 
-def _parcel(holding: Holding) -> Parcel:
+def _parcel(holding: Holding, asked_at: float) -> Parcel:
     email = holding.email
     parcel = Parcel(holding, email.server or DEFAULT_SERVER, _domains(email))
     if email.expires_at is not None and holding.claimed_at is not None:
-        parcel.not_after = time.monotonic() + (email.expires_at - holding.claimed_at).total_seconds()
+        # The claim came after it was asked for, so this is early rather than late.
+        parcel.not_after = asked_at + (email.expires_at - holding.claimed_at).total_seconds()
     return parcel
 
 

@@ -233,9 +233,13 @@ class _Burst:
         return picked
 
     def _spare(self, server: str) -> int:
-        """How many more connections to ``server`` may be opened; below zero, how many are to be closed."""
+        """How many more connections to ``server`` may be opened; below zero, how many are to be closed.
+
+        One is left for each other server, so that one that hangs holds up no other.
+        """
         open_now = sum(sender.server == server for sender in self._team.senders)
-        return self._gate.connections(server, settings.EMAIL_SENDING_CONNECTIONS, in_use=open_now) - open_now
+        most = max(settings.EMAIL_SENDING_CONNECTIONS - len(settings.EMAIL_SENDING_SERVERS) + 1, 1)
+        return self._gate.connections(server, most, in_use=open_now) - open_now
 
     def _connect(self, hands: list[Sender]) -> None:
         """Have connections opened for what waits, as many as are allowed; a sender has one."""

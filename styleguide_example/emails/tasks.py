@@ -1,5 +1,6 @@
 """Translates a broker message into one call. Imported by others with the ``_task`` suffix."""
 
+from functools import partial
 from typing import Any
 
 import structlog
@@ -16,7 +17,7 @@ from styleguide_example.emails.exceptions import EmailGivenUpError, EmailNotClai
 
 logger = structlog.get_logger(__name__)
 
-#: A sweep's message for a burst is thrown away when no worker took it in this time.
+#: A further message for a burst is thrown away when no worker took it in this time.
 BURST_MESSAGE_SECONDS = 30
 
 
@@ -97,7 +98,9 @@ def _email_send_due_failure(  # noqa: PLR0917  Celery's signature
 )
 def email_send_due(self: WakeUpTask) -> None:
     """Send what is due, many at once. One message is enough for any number; a second one helps if there is more."""
-    bursts.emails_send_due(owner=self.request.id or "", more=email_send_due.wake)
+    # Behind everything else that waits, or a long backlog would leave no place for it; and the sweep asks again.
+    more = partial(email_send_due.wake, priority=Priority.LOWEST, expires=BURST_MESSAGE_SECONDS)
+    bursts.emails_send_due(owner=self.request.id or "", more=more)
 
 
 @shared_task(base=WakeUpTask, default_priority=Priority.RESERVED, schedulable=True)

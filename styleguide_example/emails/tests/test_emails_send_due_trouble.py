@@ -14,12 +14,13 @@ from pytest_django import Settings
 from styleguide_example.common import persistence
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import meanwhile
+from styleguide_example.core.enums import Priority
 from styleguide_example.emails import bursts, senders
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.factories import email_asked_for, emails_left_behind
 from styleguide_example.emails.tests.sending import Send, burst, farewell
-from styleguide_example.emails.tests.smtp_server import SILENCE, SMTPServer
+from styleguide_example.emails.tests.smtp_server import HOLD, SILENCE, SMTPServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -162,3 +163,21 @@ class TestAClockThatIsWrong:
         now = timezone.now
         monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(hours=1))
         assert burst() == 3
+
+
+class TestAServerHangs:
+    def test_and_leaves_a_connection_to_each_other_server(self, smtp: SMTPServer, settings: Settings) -> None:
+        with SMTPServer() as hanging:
+            hanging.fail("connect", *[HOLD] * 10)
+            backend = "styleguide_example.emails.backends.SMTPBackend"
+            other = {"BACKEND": backend, "host": "127.0.0.1", "port": hanging.port, "fallback": ""}
+            settings.EMAIL_SENDING_SERVERS = {"default": {"fallback": ""}, "hanging": other}
+            stuck = emails_left_behind(5, server="hanging", priority=Priority.HIGH)
+            others = emails_left_behind(5, priority=Priority.LOW)
+
+            with meanwhile(burst):
+                smtp.wait_for(5)
+                assert hanging.received == []
+                hanging.released.set()
+            assert smtp.copies() == {email.message_id: 1 for email in others}
+            assert hanging.copies() == {email.message_id: 1 for email in stuck}
