@@ -25,18 +25,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Run again on another database, or with another broker, what asks it something. A file that is named runs whole.
 
     ``once``: neither matters (browsers, clocks). ``no_services``: the database matters, the broker does
-    not (leases, the mail server). All run on SQLite with the embedded broker, and those not ``once`` on PostgreSQL too.
+    not (leases, the mail server). All run on SQLite with the embedded broker, and those that ask a database and are not
+    ``once`` on PostgreSQL too.
     """
     if config.option.file_or_dir:
         return
     kept = list(items)
     if "DATABASE_URL" in os.environ:
-        kept = [item for item in kept if item.get_closest_marker("once") is None]
+        kept = [item for item in kept if _asks_database(item) and item.get_closest_marker("once") is None]
     if config.option.asks_broker:
         kept = [item for item in kept if "broker" in getattr(item, "fixturenames", ())]
         kept = [item for item in kept if item.get_closest_marker("no_services") is None]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
+
+
+def _asks_database(item: pytest.Item) -> bool:
+    asking = {"db", "transactional_db"}
+    return item.get_closest_marker("django_db") is not None or not asking.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
