@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from styleguide_example.common import wakeups
 from styleguide_example.common.tests.databases import database_url
-from styleguide_example.common.tests.processes import Broker, Queue, Worker
+from styleguide_example.common.tests.processes import Broker, Queue, Worker, broker_patience
 from styleguide_example.emails import connections, limits, senders
 from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
@@ -91,5 +91,6 @@ def worker(transactional_db: None, queue: Queue, smtp: SMTPServer) -> Iterator[W
         "TMPDIR": str(django_settings.VAR_DIR),  # what a killed worker leaves behind goes with the run's directory
     }
     running = Worker(environment)
-    yield running
+    with broker_patience():
+        yield running
     running.stop()

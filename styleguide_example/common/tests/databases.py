@@ -26,6 +26,20 @@ class DatabaseAway:
         return execute(sql, params, many, context)
 
 
+class DatabaseAwayFor:
+    """A database that is away for the statements of which ``is_away`` says so; ``asked`` counts them."""
+
+    def __init__(self, is_away: Callable[[str], bool]) -> None:
+        self._is_away = is_away
+        self.asked = 0
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
+        if self._is_away(sql):
+            self.asked += 1
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, params, many, context)
+
+
 def is_in_transaction_elsewhere() -> bool:
     """Whether another process is inside a transaction of this database: on SQLite, one that writes."""
     if connection.vendor == "postgresql":

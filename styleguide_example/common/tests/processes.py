@@ -25,6 +25,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from styleguide_example.common.tests.databases import is_in_transaction_elsewhere
 from styleguide_example.embedded.broker import broker_command, broker_directory, broker_socket
 from styleguide_example.tasks.celery import app as celery_app
+from styleguide_example.tasks.celery import broker_patience as patience_of_a_worker
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -218,9 +219,27 @@ def broker_url(url: str) -> Iterator[None]:
         _lead_to(former)
 
 
+@contextmanager
+def broker_patience() -> Iterator[None]:
+    """This process waits for its broker as long as a worker does: on a busy machine half a second can be too short."""
+    former = celery_app.conf.broker_transport_options, celery_app.conf.broker_connection_timeout
+    patience_of_a_worker(celery_app.conf)
+    _reconnect()
+    try:
+        yield
+    finally:
+        celery_app.conf.broker_transport_options, celery_app.conf.broker_connection_timeout = former
+        _reconnect()
+
+
 def _lead_to(url: str) -> None:
-    app: Any = celery_app  # the pools have no public reset
+    app: Any = celery_app
     app.conf.broker_url = url
+    _reconnect()
+
+
+def _reconnect() -> None:
+    app: Any = celery_app  # the pools have no public reset
     kombu.pools.reset()
     app._pool = app.amqp._producer_pool = None
 
@@ -245,7 +264,8 @@ class Queue:
             return int(queue.queue_declare().message_count)
 
     def purge(self) -> None:
-        self._app.control.purge()
+        with self._app.connection_for_write() as connection:  # not a kept one, which a former test may have spoilt
+            self._app.control.purge(connection=connection)
 
     def delete(self) -> None:
         """Leave nothing behind in a broker that is not ours."""

@@ -11,6 +11,7 @@ from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from styleguide_example.common import persistence, shutdown
+from styleguide_example.common.tests.databases import DatabaseAwayFor
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import meanwhile
 from styleguide_example.emails import bursts
@@ -170,20 +171,6 @@ class TestTheSoftTimeLimit:
         assert held.on_wire_at is not None
 
 
-class _Away:
-    """A database that is away for the statements of which ``is_away`` says so."""
-
-    def __init__(self, is_away: Callable[[str], bool]) -> None:
-        self._is_away = is_away
-        self.asked = 0
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
-        if self._is_away(sql):
-            self.asked += 1
-            raise OperationalError("server closed the connection unexpectedly")
-        return execute(sql, params, many, context)
-
-
 class TestTheDatabaseIsAway:
     @pytest.fixture(autouse=True)
     def soon_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,7 +178,7 @@ class TestTheDatabaseIsAway:
 
     def test_for_a_moment_while_it_records_costs_no_email_an_attempt(self, smtp: SMTPServer) -> None:
         emails = emails_left_behind(20)
-        away = _Away(lambda sql: _is_record(sql) and len(smtp.received) >= 5 and away.asked < 2)
+        away = DatabaseAwayFor(lambda sql: _is_record(sql) and len(smtp.received) >= 5 and away.asked < 2)
         with connection.execute_wrapper(away):
             assert bursts.emails_send_due(owner="burst") == 20
         assert away.asked == 2
@@ -202,7 +189,7 @@ class TestTheDatabaseIsAway:
         """Nothing was claimed by what failed, and what is on the wire is not in doubt."""
         smtp.seconds_per_message = 0.05
         emails = emails_left_behind(40)
-        away = _Away(lambda sql: _is_claim(sql) and bool(smtp.received))
+        away = DatabaseAwayFor(lambda sql: _is_claim(sql) and bool(smtp.received))
         with connection.execute_wrapper(away), pytest.raises(OperationalError):
             bursts.emails_send_due(owner="burst")
 
@@ -212,7 +199,7 @@ class TestTheDatabaseIsAway:
 
     def test_for_long_leaves_what_was_on_the_wire_to_the_leases(self, smtp: SMTPServer) -> None:
         emails_left_behind(10)
-        away = _Away(lambda _: away.asked > 0 or bool(smtp.received))
+        away = DatabaseAwayFor(lambda _: away.asked > 0 or bool(smtp.received))
         with connection.execute_wrapper(away), capture_logs(), pytest.raises(OperationalError):
             bursts.emails_send_due(owner="burst")
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from styleguide_example.common import persistence
+from styleguide_example.common.tests.databases import DatabaseAwayFor
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import meanwhile
 from styleguide_example.core.enums import Priority
@@ -36,20 +37,6 @@ def two_connections(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(persistence, "PAUSES_SECONDS", (0.0,))
 
 
-class _Away:
-    """A database that is away for each statement of which ``is_away`` says so."""
-
-    def __init__(self, is_away: Callable[[str], bool]) -> None:
-        self._is_away = is_away
-        self.asked = 0
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
-        if self._is_away(sql):
-            self.asked += 1
-            raise OperationalError("server closed the connection unexpectedly")
-        return execute(sql, params, many, context)
-
-
 def _is_slowing_down(sql: str) -> bool:
     return "emails_sendingpace" in sql and '"scope" = ' in sql
 
@@ -62,7 +49,7 @@ class TestTheDatabaseIsAway:
         smtp.fail("message", "451 too much")
         emails_left_behind(2)
 
-        away = _Away(_is_slowing_down)
+        away = DatabaseAwayFor(_is_slowing_down)
         with connection.execute_wrapper(away):
             burst()
 
@@ -76,7 +63,7 @@ class TestTheDatabaseIsAway:
         smtp.refusals["bob@example.org"] = "451 later"
         email = email_asked_for(to=["ada@example.org", "bob@example.org"])
 
-        away = _Away(_is_slowing_down)
+        away = DatabaseAwayFor(_is_slowing_down)
         with connection.execute_wrapper(away):
             email = send(email)
         farewell()
@@ -92,7 +79,7 @@ class TestTheDatabaseIsAway:
         smtp.seconds_per_connection = 1.1  # then it asks again what others have said of the server
         emails_left_behind(5)
 
-        away = _Away(lambda sql: "emails_sendingpace" in sql and smtp.connections > 0)
+        away = DatabaseAwayFor(lambda sql: "emails_sendingpace" in sql and smtp.connections > 0)
         with connection.execute_wrapper(away), pytest.raises(OperationalError):
             bursts.emails_send_due(owner="burst")
         farewell()
@@ -102,7 +89,7 @@ class TestTheDatabaseIsAway:
 
     def test_right_after_the_claim_gives_back_what_was_claimed(self, smtp: SMTPServer) -> None:
         emails_left_behind(5)
-        away = _Away(lambda sql: "emails_emailattachment" in sql)
+        away = DatabaseAwayFor(lambda sql: "emails_emailattachment" in sql)
         with connection.execute_wrapper(away), pytest.raises(OperationalError):
             bursts.emails_send_due(owner="burst")
         assert set(Email.objects.values_list("status", "attempts", "lease_token")) == {(SENDING, 0, None)}
