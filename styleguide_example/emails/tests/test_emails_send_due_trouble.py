@@ -15,7 +15,6 @@ from styleguide_example.common import persistence
 from styleguide_example.common.tests.databases import DatabaseAwayFor
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import meanwhile
-from styleguide_example.core.enums import Priority
 from styleguide_example.emails import bursts, senders
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
@@ -159,11 +158,12 @@ class TestAServerHangs:
             backend = "styleguide_example.emails.backends.SMTPBackend"
             other = {"BACKEND": backend, "host": "127.0.0.1", "port": hanging.port, "fallback": ""}
             settings.EMAIL_SENDING_SERVERS = {"default": {"fallback": ""}, "hanging": other}
-            stuck = emails_left_behind(5, server="hanging", priority=Priority.HIGH)
-            others = emails_left_behind(5, priority=Priority.LOW)
+            stuck = emails_left_behind(5, server="hanging")
 
             with meanwhile(burst):
-                smtp.wait_for(5)
+                assert hanging.reached["connect"].wait(PATIENCE)
+                others = emails_left_behind(5)
+                smtp.wait_for(5, timeout=PATIENCE / 2)
                 assert hanging.received == []
                 hanging.released.set()
             assert smtp.copies() == {email.message_id: 1 for email in others}
