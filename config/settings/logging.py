@@ -3,6 +3,7 @@
 https://www.structlog.org/en/stable/standard-library.html#rendering-using-structlog-based-formatters-within-logging
 """
 
+import logging
 from typing import Any
 
 import structlog
@@ -10,8 +11,12 @@ import structlog
 from config.env import env
 from styleguide_example.core.redaction import redact_event
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOG_FORMAT = env.str("LOG_FORMAT", default="console" if env.bool("DJANGO_DEBUG", default=True) else "json")
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"])
+LOG_FORMAT = env.str(
+    "LOG_FORMAT",
+    default="console" if env.bool("DJANGO_DEBUG", default=True) else "json",
+    choices=["console", "json"],
+)
 
 _processors: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -65,4 +70,7 @@ structlog.configure(
 # The request id travels in the message's headers into the task.
 # https://django-structlog.readthedocs.io/en/latest/celery.html
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# That a task was asked for and began is said at LOG_LEVEL=DEBUG only: its end has a line, with how long it took, and
+# what it does has lines of its own. Each line is a tenth of the time that a short task takes.
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from styleguide_example.emails import outcomes
+from styleguide_example.emails.claims import Holding, emails_claim, emails_release
 from styleguide_example.emails.connections import DEFAULT_SERVER
 from styleguide_example.emails.delivery import HOLD_SECONDS, message_build, recipient_domains
 from styleguide_example.emails.exceptions import EmailNotClaimedError
 from styleguide_example.emails.limits import Gate, limit_for
 from styleguide_example.emails.models import Email, EmailAttachment
-from styleguide_example.emails.records import Holding, emails_claim, emails_release
 from styleguide_example.emails.senders import Parcel
 
 

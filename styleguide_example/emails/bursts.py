@@ -9,7 +9,6 @@ One thread writes to the database, this one; the conversations are held by :mod:
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 import structlog
 from django.conf import settings
@@ -17,10 +16,10 @@ from django.conf import settings
 from styleguide_example.common import shutdown
 from styleguide_example.emails import limits, outcomes, senders, suppressions
 from styleguide_example.emails.buffers import Buffer
+from styleguide_example.emails.claims import Holding
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.delivery import hear, hear_partly
-from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
-from styleguide_example.emails.records import Holding, emails_record
+from styleguide_example.emails.records import emails_record
 from styleguide_example.emails.senders import Parcel, Report, Sender
 
 logger = structlog.get_logger(__name__)
@@ -72,9 +71,10 @@ class _Burst:
         self._connected: list[tuple[Sender, Parcel]] = []
         self._delivered: list[tuple[Holding, Delivery]] = []  # and not yet recorded
         self._failed: list[Report] = []  # and not yet recorded
+        self._untold: list[int] = []  # keys that were sent, and no line says so yet
         self._is_dry = False  # the last look found less than there was room for
         self._is_stuck = False  # nobody is at work, and what is held has to wait
-        self._started_at = self._looked_at = time.monotonic()
+        self._started_at = self._looked_at = self._told_at = time.monotonic()
         self._ends_at: float = self._started_at + settings.EMAIL_SENDING_BURST_SECONDS
 
     # -- The loop ------------------------------------------------------------------------------------------------------
@@ -113,6 +113,7 @@ class _Burst:
             while (self._busy or self._delivered or self._failed) and not self._is_late(DRAIN_SECONDS):
                 self._turn(self._team.wait_for_reports(TURN_SECONDS))
         finally:
+            self._tell_who_was_sent()
             self._team.part_with_the_busy()
             self.give_back()
         if self._gate.is_limited:
@@ -209,7 +210,7 @@ class _Burst:
             if report.error is not None:
                 outcomes.failed_and_ended(report.parcel.holding, report.error)
             elif report.delivery is not None:
-                _delivered_to_some(report.parcel.holding, report.delivery)
+                outcomes.delivered_and_ended(report.parcel.holding, report.delivery)
                 hear_partly(self._gate, report.parcel.server, report.delivery)
 
     # -- What goes out -------------------------------------------------------------------------------------------------
@@ -281,17 +282,17 @@ class _Burst:
     def _tell(self, delivered: Sequence[tuple[Holding, Delivery]], known: set[int]) -> None:
         recorded = [holding.email.pk for holding, _ in delivered if holding.email.pk in known]
         self.sent += len(recorded)
-        logger.info("emails_sent", email_ids=recorded)
+        self._untold += recorded
+        if time.monotonic() - self._told_at >= LOOK_AGAIN_SECONDS:
+            self._tell_who_was_sent()
         for holding, delivery in delivered:
             if holding.email.pk not in known:
                 logger.warning("email_sent_after_lease_lost", email_id=holding.email.pk)
             if delivery.refused_for_good:
                 suppressions.suppress_refused(refused=delivery.refused_for_good)
 
-
-def _delivered_to_some(holding: Holding, delivery: Delivery) -> None:
-    with suppress(EmailAttemptFailedError, EmailNotClaimedError):  # the row says so, or a successor does
-        try:
-            outcomes.delivered(holding, delivery)
-        except EmailGivenUpError:
-            outcomes.given_up(holding.row)
+    def _tell_who_was_sent(self) -> None:
+        """One line for many: a line for each group would cost as much time as its statement."""
+        if self._untold:
+            logger.info("emails_sent", email_ids=self._untold)
+        self._untold, self._told_at = [], time.monotonic()

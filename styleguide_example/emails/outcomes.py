@@ -1,6 +1,7 @@
 """What became of an attempt, written to the row. The same for one that was sent alone and for one in a burst."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from email.utils import parseaddr
 
 import structlog
@@ -10,16 +11,17 @@ from django.db.models.functions import Now
 
 from styleguide_example.common import leases
 from styleguide_example.emails import attempts, suppressions
+from styleguide_example.emails.claims import Holding
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import CancelReason, EmailStatus, FailureKind, Phase
 from styleguide_example.emails.exceptions import (
     DeliveryError,
+    EmailAttemptFailedError,
     EmailGivenUpError,
     EmailInvalidError,
     EmailNotClaimedError,
 )
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import Holding
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +39,15 @@ def delivered(holding: Holding, delivery: Delivery) -> None:
         _sent(holding, delivery)
     finally:  # after the record, which is what must not be lost
         suppressions.suppress_refused(refused=delivery.refused_for_good)
+
+
+def delivered_and_ended(holding: Holding, delivery: Delivery) -> None:
+    """The same for whoever has no ``on_failure``: the row says how it went, or the row of a successor does."""
+    with suppress(EmailAttemptFailedError, EmailNotClaimedError):
+        try:
+            delivered(holding, delivery)
+        except EmailGivenUpError:
+            given_up(holding.row)
 
 
 def failed(holding: Holding, error: Exception) -> Exception | None:

@@ -8,19 +8,23 @@ import math
 import os
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from typing import Any
 
+from celery import signals
 from django.conf import settings
 
+from styleguide_example.common.orphans import Owned
 from styleguide_example.emails import connections
+from styleguide_example.emails.claims import Holding
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.mime import Message
-from styleguide_example.emails.records import Holding
 
-#: Reports that follow each other so closely are one group. Far less than what a commit takes.
-TOGETHER_SECONDS = 0.0003
+#: How long the end waits for conversations that have not ended.
+FAREWELL_SECONDS = 2.0
 
 
 @dataclass(eq=False)
@@ -148,14 +152,14 @@ class Team:
     def wait_for_reports(self, seconds: float) -> list[Report]:
         """Return what was reported, as soon as there is something, or nothing after ``seconds``.
 
-        Those that come one upon the other are returned together: what is written for them costs one commit.
+        Those that came meanwhile are returned together: what is written for them costs one commit.
         """
         reports: list[Report] = []
         wait = seconds
         with suppress(Empty):
             while True:
                 reports.append(self._reports.get(timeout=wait) if wait > 0 else self._reports.get_nowait())
-                wait = TOGETHER_SECONDS
+                wait = 0
         return reports
 
     def part_with_the_busy(self) -> None:
@@ -165,15 +169,9 @@ class Team:
         self.senders = [sender for sender in self.senders if sender not in self.busy]
         self.busy.clear()
 
-    def stop(self, seconds: float = 2.0) -> None:
+    def stop(self, seconds: float = FAREWELL_SECONDS) -> None:
         """End all senders. One that is in the middle of a conversation ends after it, and is not waited for longer."""
-        for sender in self.senders:
-            sender.stop()
-        deadline = time.monotonic() + seconds
-        for sender in self.senders:
-            sender.join(max(deadline - time.monotonic(), 0))
-        self.senders.clear()
-        self.busy.clear()
+        _stop([self], seconds)
 
 
 class _Kept(threading.local):
@@ -183,17 +181,45 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
+_owned: Owned[Team] = Owned()
 
 
 def team() -> Team:
     """Return this thread's team."""
     if _kept.team is None or _kept.team.pid != os.getpid():
         _kept.team = Team()
+        _owned.own(_kept.team)
     return _kept.team
 
 
 def team_farewell() -> None:
-    """End this thread's team, if it has one."""
+    """End this thread's team, if it has one, and those of threads that have ended."""
+    teams = _owned.orphans()
     if _kept.team is not None and _kept.team.pid == os.getpid():
-        _kept.team.stop()
+        teams.append(_kept.team)
+    _owned.disown()
     _kept.team = None
+    _stop(teams, FAREWELL_SECONDS)
+
+
+@signals.worker_shutdown.connect
+def farewell(**_: Any) -> None:
+    """Say goodbye to the mail servers at the end of a worker whose tasks ran in its main process.
+
+    With ``--pool threads`` and ``--pool solo`` no process of a pool ends, which would have done it.
+    """
+    team_farewell()
+    connections.connections_farewell()
+
+
+def _stop(teams: Sequence[Team], seconds: float) -> None:
+    """End the senders of all ``teams`` at once."""
+    all_senders = [sender for team in teams for sender in team.senders]
+    for sender in all_senders:
+        sender.stop()
+    deadline = time.monotonic() + seconds
+    for sender in all_senders:
+        sender.join(max(deadline - time.monotonic(), 0))
+    for team in teams:
+        team.senders.clear()
+        team.busy.clear()

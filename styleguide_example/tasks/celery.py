@@ -7,11 +7,14 @@ import logging.config
 import os
 from typing import Any
 
+import structlog
 from celery import Celery, Task, signals
 from django.conf import settings
 from django.db import close_old_connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.dispatch import receiver
+from django_structlog.celery.signals import bind_extra_task_metadata
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 # Whoever forgets to say which settings gets those that refuse to start without secrets, not those that are open.
@@ -31,6 +34,12 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 def setup_logging(**_: Any) -> None:
     """Celery would configure logging its own way; connecting a receiver leaves it to the settings."""
     logging.config.dictConfig(settings.LOGGING)
+
+
+@receiver(bind_extra_task_metadata)
+def task_name_bind(task: Task[Any, Any], **_: Any) -> None:
+    """Every line that is logged in a task names it."""
+    structlog.contextvars.bind_contextvars(task=task.name)
 
 
 @signals.celeryd_init.connect

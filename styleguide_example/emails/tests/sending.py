@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from styleguide_example.emails import bursts, connections, delivery, senders
+from styleguide_example.emails.claims import SUSPECT
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import SUSPECT
 
 Send = Callable[[Email], Email]
 

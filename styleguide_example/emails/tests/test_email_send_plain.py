@@ -13,9 +13,9 @@ from pytest_django import Settings
 from styleguide_example.common import leases
 from styleguide_example.common.tests.racing import meanwhile, race
 from styleguide_example.emails import connections, limits
+from styleguide_example.emails.claims import email_claim_plain
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email, SendingPace
-from styleguide_example.emails.records import email_claim_plain
 from styleguide_example.emails.services import Attachment, email_sweep
 from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for, email_ended
 from styleguide_example.emails.tests.sending import farewell, in_a_thread, send_alone

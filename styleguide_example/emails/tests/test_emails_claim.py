@@ -14,9 +14,10 @@ from styleguide_example.common import leases
 from styleguide_example.common.tests.databases import DatabaseAway
 from styleguide_example.common.tests.racing import meanwhile, race
 from styleguide_example.core.enums import Priority
+from styleguide_example.emails.claims import Holding, emails_claim, emails_release
+from styleguide_example.emails.delivery import message_build
 from styleguide_example.emails.enums import EmailStatus, FailureKind
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import Holding, emails_claim, emails_release
 from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for, email_ended, emails_left_behind
 
 pytestmark = pytest.mark.django_db
@@ -110,14 +111,24 @@ class TestEmailsClaim:
         assert _claimed(without_servers={"backup"}) == of_default
         assert _claimed(without_servers={""}) == of_backup
 
-    def test_is_four_statements_however_many_there_are(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-        emails_left_behind(50)
-        with django_assert_num_queries(4):  # begin, select, update, commit
-            assert len(_claimed(50)) == 50
+    @pytest.mark.parametrize("number", [0, 50])
+    def test_is_one_statement_however_many_there_are(
+        self, number: int, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        emails_left_behind(number)
+        with django_assert_num_queries(3):  # begin, update, commit
+            assert len(_claimed(50)) == number
 
-    def test_writes_nothing_when_there_is_nothing(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-        with django_assert_num_queries(3):  # begin, select, commit
-            assert _claimed(50) == []
+    def test_brings_all_that_a_sender_asks_for(self, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        emails_left_behind(1, cc=["Ötzi <oetzi@example.com>"], headers={"X-Kind": "test"})
+        (email,) = _claimed(1)
+        with django_assert_num_queries(0):
+            assert message_build(email, has_files=False).payload()
+            assert email.headers == {"X-Kind": "test"}
+            assert email.expires_at is None
+            assert email.updated_at is not None
+            assert email.updated_at.tzinfo is not None
+        assert Email.objects.get() == email
 
 
 @pytest.mark.django_db(transaction=True)

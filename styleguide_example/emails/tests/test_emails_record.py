@@ -17,10 +17,11 @@ from styleguide_example.common import leases
 from styleguide_example.common.tests.databases import DatabaseAway
 from styleguide_example.common.tests.racing import race
 from styleguide_example.emails import outcomes
+from styleguide_example.emails.claims import Holding, emails_claim
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import EmailStatus, FailureKind
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import Holding, emails_claim, emails_record
+from styleguide_example.emails.records import emails_record
 from styleguide_example.emails.tests.factories import emails_left_behind
 
 pytestmark = pytest.mark.django_db

@@ -17,8 +17,8 @@ from structlog.testing import capture_logs
 from styleguide_example.common.tests.racing import race
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails.bursts import emails_send_due
+from styleguide_example.emails.claims import SUSPECT, emails_claim
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import SUSPECT, emails_claim
 from styleguide_example.emails.services import Attachment
 from styleguide_example.emails.tests.factories import email_asked_for, emails_left_behind
 from styleguide_example.emails.tests.sending import burst, farewell

@@ -53,7 +53,7 @@ def _is_record(sql: str) -> bool:
 
 
 def _is_claim(sql: str) -> bool:
-    return sql.startswith("SELECT") and "lease_token" in sql and "LIMIT" in sql
+    return sql.startswith("UPDATE") and "LIMIT" in sql and "RETURNING" in sql
 
 
 class TestItsTimeIsOver:

@@ -43,7 +43,7 @@ class TestBacklog:
         assert smtp.connected_peak <= 4 * CONNECTIONS
         assert smtp.connected_peak > CONNECTIONS  # more than one process was at it
         wait_until(lambda: len(queue) == 0)
-        bursts = [_lines(process, email_send_due_task.name, "task_started") for process in processes]
+        bursts = [_lines(process, email_send_due_task.name, "task_succeeded") for process in processes]
         assert all(bursts)
         # A message for each burst, and not for each e-mail: one that leaves something to do wakes one more.
         assert sum(bursts) <= 30

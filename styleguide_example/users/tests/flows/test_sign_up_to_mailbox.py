@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from styleguide_example.common.tests.processes import Queue, Worker, wait_until
 from styleguide_example.emails.models import Email
+from styleguide_example.emails.tasks import email_send as email_send_task
 from styleguide_example.emails.tests.smtp_server import Received, SMTPServer
 from styleguide_example.users.tests.factories import PASSWORD
 
@@ -44,10 +45,11 @@ class TestSignUpToMailbox:
         assert "Ada Lovelace" in str(welcome.message["Subject"]) + welcome.data.decode()
         assert len(smtp.copies()) == 2
 
-        process.wait_for_line("email_sent")
+        process.wait_for_line("task_succeeded")
         lines = [json.loads(line) for line in process.lines if line.startswith("{")]
         sent = next(line for line in lines if line["event"] == "email_sent")
-        started = next(line for line in lines if line["event"] == "task_started")
-        assert sent["request_id"] == started["request_id"]
+        ended = next(line for line in lines if line["event"] == "task_succeeded")
+        assert sent["request_id"] == ended["request_id"]
+        assert sent["task"] == ended["task"] == email_send_task.name
         for secret in (ADDRESS, "Lovelace", link, PASSWORD, confirmation.message_id):
             assert secret not in process.output
