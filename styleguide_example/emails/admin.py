@@ -14,15 +14,29 @@ from styleguide_example.emails import services
 from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt, Suppression
 from styleguide_example.emails.suppressions import address_normalized
 
+
+def _one_a_line(field: str) -> Callable[[Email], str]:
+    """Show a list of addresses, or what was said of each, as a person would write it down and not as JSON."""
+
+    @admin.display(description=field.replace("_", " "))
+    def shown(email: Email) -> str:
+        value = getattr(email, field)
+        lines = [f"{address}: {said}" for address, said in value.items()] if isinstance(value, dict) else value
+        return "\n".join(map(str, lines)) or "-"
+
+    return shown
+
+
 # The bodies are shown without the links that sign in: staff may read an e-mail, not act as its reader.
 _FIELDSETS: Any = [  # the stub's own type is private
-    (None, {"fields": ["status", "to", "cc", "bcc", "subject", "plain_text_masked"]}),
+    (None, {"fields": ["status", *map(_one_a_line, ("to", "cc", "bcc")), "subject", "plain_text_masked"]}),
     (
         "What happened",
         {
             "fields": [
                 *("created_at", "queued_at", "attempts", "next_attempt_at", "sent_at", "ended_at"),
-                *("delivered_to", "refused", "smtp_reply", "last_error_kind", "last_error", "cancel_reason"),
+                *map(_one_a_line, ("delivered_to", "refused")),
+                *("smtp_reply_named", "last_error_kind", "last_error", "cancel_reason"),
             ]
         },
     ),
@@ -46,7 +60,8 @@ _FIELDSETS: Any = [  # the stub's own type is private
         {
             "classes": ["collapse"],
             "fields": [
-                *("id", "message_id", "idempotency_key", "from_email", "reply_to", "headers_masked", "html_masked"),
+                *("id", "message_id", "idempotency_key", "from_email", _one_a_line("reply_to")),
+                *("headers_masked", "html_masked"),
                 *("on_wire_at", "woken_at", "lease_owner", "lease_expires_at", "updated_at"),
             ],
         },
@@ -73,13 +88,15 @@ class EmailAttemptInline(_ReadOnlyInline):
 
     model = EmailAttempt
     verbose_name_plural = "failed attempts"
-    fields = ("number", "ended_at", "kind", "phase", "smtp_code", "error", "worker")
+    # Its number and kind stand in the line above each. The error comes early: on a phone the rest is beyond the edge.
+    fields = ("ended_at", "error", "phase", "smtp_code", "worker")
 
 
 class EmailAttachmentInline(_ReadOnlyInline):
     """Names only: the bytes are not loaded."""
 
     model = EmailAttachment
+    verbose_name_plural = "attachments"
     fields = ("filename", "content_type")
 
 
@@ -97,7 +114,6 @@ class EmailAdmin(admin.ModelAdmin[Email]):
     show_full_result_count = False
     paginator = CappedPaginator
     actions = ("send", "retry", "cancel", "resend")
-    inlines = (EmailAttemptInline, EmailAttachmentInline)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
         """Leave the bodies where they are until one e-mail is opened."""
@@ -128,9 +144,23 @@ class EmailAdmin(admin.ModelAdmin[Email]):
         """The cleanup deletes; a person who does not want an e-mail sent cancels it."""
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[str]:
+    def get_inlines(self, request: HttpRequest, obj: Email | None) -> list[Any]:
+        """Only what there is: an empty table says nothing."""
+        if obj is None:
+            return []
+        return [
+            *([EmailAttemptInline] if obj.failed_attempts.exists() else []),
+            *([EmailAttachmentInline] if obj.attachments.exists() else []),
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
         """Everything: what was sent is a fact."""
         return [name for _, options in _FIELDSETS for name in options["fields"]]
+
+    @admin.display(description="SMTP reply", empty_value="-")
+    def smtp_reply_named(self, email: Email) -> str | None:
+        """What the server said last, under the name that the protocol has everywhere."""
+        return email.smtp_reply or None
 
     @admin.display(description="plain text")
     def plain_text_masked(self, email: Email) -> str:

@@ -5,9 +5,9 @@ decide what happens next.
 """
 
 import select
-import smtplib
 import socket
 import ssl
+import time
 from contextlib import suppress
 from email.utils import parseaddr
 from functools import cached_property, lru_cache
@@ -21,6 +21,7 @@ from django.core.mail.message import sanitize_address
 from styleguide_example.emails.conversations import Conversation, delivery_error
 from styleguide_example.emails.enums import Phase
 from styleguide_example.emails.exceptions import DeliveryError
+from styleguide_example.emails.transports import TLSTransport, Transport
 
 _FAREWELL_SECONDS = 2
 
@@ -33,6 +34,15 @@ def ssl_context() -> ssl.SSLContext:
 
 class SMTPBackend(EmailBackend):
     """Django's SMTP backend that raises :class:`DeliveryError` and leaves a :class:`Delivery` on the message."""
+
+    connection: Transport | None
+    #: On the monotonic clock: the next message has to be through by then. None: it has as long as any.
+    finish_by: float | None = None
+
+    @property
+    def connection_class(self) -> type[Transport]:
+        """The one that keeps to a deadline."""
+        return TLSTransport if self.use_ssl else Transport
 
     @cached_property
     def ssl_context(self) -> ssl.SSLContext:
@@ -60,14 +70,14 @@ class SMTPBackend(EmailBackend):
 
     def close(self) -> None:
         """Say goodbye. Waits only a moment for the server's."""
-        if self.connection is not None and self.connection.sock is not None:
-            self.connection.sock.settimeout(_FAREWELL_SECONDS)
+        if self.connection is not None:
+            self.connection.allow(seconds=_FAREWELL_SECONDS, timeout=_FAREWELL_SECONDS)
         super().close()
 
     def drop(self) -> None:
         """Close the socket without a farewell, which a server that is gone or hangs would not answer."""
         for name in ("connection", "_partial_connection"):
-            connection: smtplib.SMTP | None = getattr(self, name, None)
+            connection: Transport | None = getattr(self, name, None)
             if connection is not None:
                 connection.close()
             setattr(self, name, None)
@@ -85,11 +95,15 @@ class SMTPBackend(EmailBackend):
         answered = False
         try:
             with suppress(OSError):
-                answered = self.connection is not None and self.connection.noop()[0] == 250
+                answered = self.connection is not None and self._noop(self.connection)
         finally:
             if not answered:
                 self.drop()
         return answered
+
+    def _noop(self, connection: Transport) -> bool:
+        connection.allow(seconds=self.timeout or settings.EMAIL_TIMEOUT_CONVERSATION, timeout=self.timeout)
+        return connection.noop()[0] == 250
 
     def _connect(self) -> bool | None:
         opened = super().open()
@@ -102,6 +116,8 @@ class SMTPBackend(EmailBackend):
     def _send(self, email_message: EmailMessage) -> bool:
         encoding = str(email_message.encoding or settings.DEFAULT_CHARSET)
         payload = _payload(email_message)
+        if self.connection is not None:
+            self.connection.allow(seconds=self._seconds_left(), timeout=self.timeout)
         conversation = Conversation(self.connection, timeout=self.timeout)
         try:
             delivery = conversation.hold(
@@ -119,6 +135,11 @@ class SMTPBackend(EmailBackend):
             raise
         email_message.delivery = delivery  # type: ignore[attr-defined]  # as anymail leaves `anymail_status`
         return True
+
+    def _seconds_left(self) -> float:
+        if self.finish_by is None:
+            return float(settings.EMAIL_TIMEOUT_CONVERSATION)
+        return self.finish_by - time.monotonic()
 
 
 @lru_cache

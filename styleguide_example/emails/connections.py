@@ -10,14 +10,18 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 
+from styleguide_example.common.orphans import Owned
 from styleguide_example.emails.backends import SMTPBackend
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError, EmailInvalidError
+
+logger = structlog.get_logger(__name__)
 
 #: The alias of the server that the settings ``EMAIL_*`` name.
 DEFAULT_SERVER = "default"
@@ -57,6 +61,8 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
+#: The connections of each thread that has any.
+_owned: Owned[dict[str, _Connection]] = Owned()
 
 
 def connection_ensure(alias: str = DEFAULT_SERVER) -> BaseEmailBackend:
@@ -79,31 +85,43 @@ def connection_is_ready(alias: str = DEFAULT_SERVER) -> bool:
 def message_send(message: EmailMessage, alias: str = DEFAULT_SERVER) -> Delivery:
     """Send over the kept connection. Blocks for as long as the server takes, each answer at most ``EMAIL_TIMEOUT``.
 
+    All of it, a connection that is opened again included, takes ``EMAIL_TIMEOUT_CONVERSATION`` at most: less than the
+    lease of the e-mail, or another worker would send it too. Only a backend that is not ours may take longer.
+
     Raises:
         DeliveryError: with how far the conversation came.
     """
+    finish_by = time.monotonic() + settings.EMAIL_TIMEOUT_CONVERSATION
     # Whoever ensured a connection a moment ago gets that one, however old it has grown meanwhile.
     connection = _connections().get(alias) or _ensured(alias)
     is_reused = connection.messages > 0
     try:
-        return _send(connection, message)
+        return _send(connection, message, finish_by)
     except DeliveryError as error:
         if error.connection_lost:
             _connections().pop(alias, None)
         if not (is_reused and _is_hang_up(error)):
             raise
-    return _send(_ensured(alias), message)
+    return _send(_ensured(alias), message, finish_by)
 
 
 def connection_close() -> None:
     """Say goodbye to every server that this thread said hello to."""
-    for alias in list(_connections()):
-        _close(alias)
+    _close_all(_connections())
+    _owned.disown()
+
+
+def connections_farewell() -> None:
+    """The same for this thread, and for those of this process that have ended without a word."""
+    connection_close()
+    for left in _owned.orphans():
+        _close_all(left)
 
 
 def connection_forget() -> None:
     """Leave this thread's connections alone from now on."""
     _connections().clear()
+    _owned.disown()
 
 
 def server_names() -> list[str]:
@@ -130,10 +148,11 @@ def _ensured(alias: str) -> _Connection:
     if connection is not None:
         if not connection.is_worn and (connection.is_fresh or connection.answers()):
             return connection
-        _close(alias)
+        _close(_connections(), alias)
     backend = _backend(alias)
     _open(backend)
     connection = _connections()[alias] = _Connection(backend)
+    _owned.own(_connections())
     return connection
 
 
@@ -161,16 +180,25 @@ def _backend(alias: str) -> BaseEmailBackend:
     return other
 
 
-def _close(alias: str) -> None:
-    connection = _connections().pop(alias)
+def _close_all(kept: dict[str, _Connection]) -> None:
+    for alias in list(kept):
+        _close(kept, alias)
+
+
+def _close(kept: dict[str, _Connection], alias: str) -> None:
+    connection = kept.pop(alias)
     try:
         connection.backend.close()
     except OSError:
         return  # it was gone already
+    except Exception:  # a backend that is not ours: what was sent is sent, and a farewell is no reason to forget it
+        logger.exception("email_connection_not_closed", server=alias)
 
 
-def _send(connection: _Connection, message: EmailMessage) -> Delivery:
+def _send(connection: _Connection, message: EmailMessage, finish_by: float) -> Delivery:
     connection.messages += 1
+    if isinstance(connection.backend, SMTPBackend):
+        connection.backend.finish_by = finish_by
     try:
         connection.backend.send_messages([message])
     except OSError as error:  # a backend that is not ours does not tell how far it came

@@ -156,7 +156,7 @@ class Conversation:
         text = _text(code, raw)
         kind = FailureKind.PERMANENT if _is_permanent(code) else FailureKind.TRANSIENT
         phase = self.phase
-        lost = code in _CONNECTION_LOST
+        lost = code in (*_CONNECTION_LOST, *_SIGN_IN_REFUSED)  # it stays refused until somebody signs in anew
         if code == -1 and phase is Phase.AFTER_DATA:
             kind = FailureKind.UNKNOWN_OUTCOME
         if code in _SIGN_IN_REFUSED:

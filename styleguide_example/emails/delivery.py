@@ -19,12 +19,13 @@ from django.db.models.functions import Now
 
 from styleguide_example.common import leases
 from styleguide_example.emails import connections, limits, outcomes
+from styleguide_example.emails.claims import SUSPECT, Holding, email_claim_plain, emails_release
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError, EmailNotClaimedError
 from styleguide_example.emails.mime import Message, address_bare, email_to_message
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import SUSPECT, Holding, email_claim_plain, emails_release
+from styleguide_example.emails.slowdowns import is_too_much
 
 logger = structlog.get_logger(__name__)
 
@@ -219,11 +220,19 @@ def hear(gate: limits.Gate, server: str, domains: Sequence[str], error: Exceptio
     if error is None:
         gate.reached(server)
     elif isinstance(error, DeliveryError):
-        if error.code:
+        if error.phase == Phase.CONNECT and not _asks_for_patience(error):
+            gate.unreachable(server)
+        elif error.code:
             gate.reached(server)
             gate.slowed(server, domains if error.is_about_recipients else (), error.reply)
-        elif error.phase == Phase.CONNECT:
-            gate.unreachable(server)
+
+
+def _asks_for_patience(error: DeliveryError) -> bool:
+    """Whether a server that did not let us in is well and has too much (RFC 5321 4.2.2), and not out of order for us.
+
+    454 is another matter: TLS or the sign-in does not work just now (RFC 3207 4, RFC 4954 6), so its fallback may.
+    """
+    return is_too_much(error.reply) and error.code != 454
 
 
 @_as_far_as_the_database_is_there()

@@ -11,6 +11,7 @@ import structlog
 from django.conf import settings
 from django.db.models.functions import Now
 
+from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.models import SendingPace
 from styleguide_example.emails.scopes import Clock, Trouble, Troubles, scope_locked, scope_of, scope_of_connecting
 
@@ -104,6 +105,7 @@ class Failover:
     def _is_to_be_tried(self, server: str) -> bool:
         return server in self._without_email or self._try(server)
 
+    @persistent
     def _try(self, server: str) -> bool:
         """Whether it falls to this process to find out if ``server`` is back: to one, and to one e-mail of it."""
         scope = scope_of_connecting(server)

@@ -54,7 +54,8 @@ class Gate:
     For one thread, outside transactions. Each method asks what others have said at most once a second; no method waits.
     Moments are the database's (*One clock*, ``common/leases.py``): :meth:`seconds_until` says how far off one is.
 
-    Raises, as everything that uses the database, what the database raises.
+    What it asks the database is asked again when that was away for a moment; when it stays away its error rises. What
+    is told (:meth:`slowed`, :meth:`unreachable`, :meth:`reached`) is told once, and the error rises.
     """
 
     def __init__(self, holder: uuid.UUID, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -160,7 +161,7 @@ class Gate:
             self._slow_downs.tell(scope, reply=reply, limit=limit.per_second if limit else None)
 
     def unreachable(self, server: str) -> None:
-        """Note that no connection could be opened. After enough of that its fallback sends for everybody."""
+        """Note that it did not let us in: nobody there, no TLS, a wrong password. After enough its fallback sends."""
         self._refresh()
         self._failover.unreachable(server)
 

@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.message import sanitize_address, utf8_charset_qp
 from django.core.validators import validate_email
+from django.utils.timezone import is_naive
 
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails import mime_lean
@@ -154,10 +155,14 @@ def fields_check(fields: Mapping[str, Any]) -> None:
     if not fields["to"]:
         raise EmailInvalidError("An e-mail needs at least one recipient in 'to'.")
     senders = [fields["from_email"]] if fields["from_email"] else []
-    if fields["priority"] == Priority.RESERVED:
-        raise EmailInvalidError("Priority 0 is reserved for the engine room: HIGHEST is the first that an e-mail has.")
-    for address in [*fields["to"], *fields["cc"], *fields["bcc"], *fields["reply_to"], *senders]:
-        address_check(address)
+    _priority_check(fields["priority"])
+    named = {**{name: fields[name] for name in ("to", "cc", "bcc", "reply_to")}, "from_email": senders}
+    for name, addresses in named.items():
+        for address in addresses:
+            address_check(address, where=name)
+    for name in ("send_after", "expires_at"):
+        if (moment := fields.get(name)) is not None and is_naive(moment):
+            raise EmailInvalidError(f"{name!r} has no time zone: give a moment like django.utils.timezone.now().")
     headers_check(fields["headers"])
     line_check("subject", fields["subject"], max_length=SUBJECT_MAX_LENGTH)
     line_check("category", fields["category"], max_length=CATEGORY_MAX_LENGTH)
@@ -166,6 +171,20 @@ def fields_check(fields: Mapping[str, Any]) -> None:
     line_check("idempotency_key", fields["idempotency_key"] or "", max_length=IDEMPOTENCY_KEY_MAX_LENGTH)
     text_check("html", fields["html"])
     text_check("plain text", fields["plain_text"])
+
+
+def lists_check(**lists: Sequence[str]) -> None:
+    """Raises EmailInvalidError for a text in the place of a list: each of its letters would be an address."""
+    for name, addresses in lists.items():
+        if isinstance(addresses, str):
+            raise EmailInvalidError(f"{name!r} is a text: give a list of addresses, as in ['name@example.com'].")
+
+
+def _priority_check(priority: int) -> None:
+    if priority == Priority.RESERVED:
+        raise EmailInvalidError("Priority 0 is reserved for the engine room: HIGHEST is the first that an e-mail has.")
+    if priority not in Priority.__members__.values():
+        raise EmailInvalidError(f"The priority {priority!r} is none: use one of Priority, as in Priority.HIGH.")
 
 
 def line_check(what: str, text: str, *, max_length: int | None = None) -> None:
@@ -183,16 +202,21 @@ def text_check(what: str, text: str) -> None:
         raise EmailInvalidError(f"The {what} must not contain NUL characters or lone surrogates.")
 
 
-def address_check(address: str) -> None:
-    """Raises EmailInvalidError when ``address`` is not one mailbox, with or without a name."""
-    line_check("address", address, max_length=_ADDRESS_MAX_LENGTH)
+def address_check(address: str, *, where: str = "") -> None:
+    """Raises EmailInvalidError when ``address`` is not one mailbox, with or without a name.
+
+    Args:
+        where: the field that it stands in, for the error, which does not show the address: it is somebody's.
+    """
+    what = f"address in {where!r}" if where else "address"
+    line_check(what, address, max_length=_ADDRESS_MAX_LENGTH)
     try:
         validate_email(address_bare(address))
         # Django would encode it as if it were a name, and somebody else's mailbox would be asked for (RFC 2047 5).
         parseaddr(address)[1].rpartition("@")[0].encode("ascii")
     except (ValueError, ValidationError, MessageError) as error:
         raise EmailInvalidError(
-            "An address is not valid: give 'name@example.com' or 'Name <name@example.com>'."
+            f"The {what} is not valid: give 'name@example.com' or 'Name <name@example.com>'."
         ) from error
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.models import SendingPace
 from styleguide_example.emails.scopes import Clock, scope_read
 
@@ -73,6 +74,7 @@ class Slots:
             if not held.slots and (held.ask_at is None or held.ask_at <= now):
                 del self._held[scope]
 
+    @persistent
     def give_back(self) -> None:
         """Let others have what was not used, as far as nobody took the slots after it."""
         for scope, held in self._held.items():
@@ -81,8 +83,12 @@ class Slots:
                 SendingPace.objects.filter(scope=scope, next_free_at=held.end).update(next_free_at=held.slots[0])
         self._held.clear()
 
+    @persistent
     def _ask(self, scope: str, rate: float, held: _Held) -> None:
-        """Compare and swap: nothing is locked for longer than one statement, and nothing at all by those who wait."""
+        """Compare and swap: nothing is locked for longer than one statement, and nothing at all by those who wait.
+
+        When it is asked again because the database was away, it may have taken slots that nobody will use.
+        """
         while True:
             row, now = scope_read(scope, self._clock)
             slots = slots_free(free_at=row.next_free_at, now=now, rate=rate, wanted=held.appetite)

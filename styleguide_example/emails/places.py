@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.models import ConnectionLease
 from styleguide_example.emails.scopes import Clock, scope_locked
 
@@ -67,16 +68,23 @@ class Places:
         """Give back what nobody asked for lately, unless it is ``busy``, and keep the rest alive."""
         at = self._clock.monotonic()
         self.give_back(
-            scope
-            for scope, lease in self._leases.items()
-            if scope not in busy
-            and at - lease.asked_at > (DOMAIN_IDLE_SECONDS if "/" in scope else SERVER_IDLE_SECONDS)
+            [
+                scope
+                for scope, lease in self._leases.items()
+                if scope not in busy
+                and at - lease.asked_at > (DOMAIN_IDLE_SECONDS if "/" in scope else SERVER_IDLE_SECONDS)
+            ]
         )
         if self._leases and at - self._kept_alive_at >= KEEP_ALIVE_SECONDS:
             self._kept_alive_at = at
-            self._rows(self._leases).filter(count__gt=0).update(expires_at=Now() + timedelta(seconds=LEASE_SECONDS))
+            self._keep_alive()
 
-    def give_back(self, scopes: Iterable[str]) -> None:
+    @persistent
+    def _keep_alive(self) -> None:
+        self._rows(self._leases).filter(count__gt=0).update(expires_at=Now() + timedelta(seconds=LEASE_SECONDS))
+
+    @persistent
+    def give_back(self, scopes: Collection[str]) -> None:
         """Let others have the places of ``scopes``."""
         gone = [scope for scope in scopes if scope in self._leases]
         if gone:
@@ -93,6 +101,7 @@ class Places:
         is_short = lease.granted < wanted or lease.granted < lease.counted
         return wanted > lease.wanted or age >= (ASK_AGAIN_SECONDS if is_short else RENEW_SECONDS)
 
+    @persistent
     def _ask(self, scope: str, limit: int, wanted: int, in_use: int) -> _Lease:
         former = self._leases.get(scope)
         with scope_locked(scope, self._clock) as (_, now):

@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.models import SCOPE_MAX_LENGTH, SendingPace
 
 #: How old what a process knows of others' trouble may grow.
@@ -119,12 +120,17 @@ class Troubles:
         at = self._clock.monotonic()
         if self._read_at is not None and at - self._read_at < REFRESH_SECONDS:
             return False
+        self._read()
+        return True
+
+    @persistent
+    def _read(self) -> None:
+        at = self._clock.monotonic()
         rows = list(SendingPace.objects.filter(level__gt=0).annotate(now=Now()))
         if rows:
             self._clock.set(rows[0].now, at=at)
         self._by_scope = {row.scope: trouble for row in rows if (trouble := Trouble.of(row))}
         self._read_at = at
-        return True
 
     def forget(self) -> None:
         """Ask the database at the next look."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 
+from styleguide_example.common.persistence import persistent
 from styleguide_example.core.backoff import backoff_seconds
 from styleguide_example.emails.models import SendingPace
 from styleguide_example.emails.scopes import Clock, Trouble, Troubles, scope_locked
@@ -168,6 +169,7 @@ class SlowDowns:
                 # Not the reply: there may be an address in it. It is in the row.
                 logger.warning("email_sending_slowed_down", level=after.level, **_about(scope))
 
+    @persistent
     def end(self) -> None:
         """Write down for everybody which troubles are over."""
         now = self._clock.now()

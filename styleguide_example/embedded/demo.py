@@ -18,7 +18,7 @@ from styleguide_example.embedded.broker import broker_socket
 from styleguide_example.embedded.environment import (
     HOST,
     PROJECT_DIR,
-    free_port,
+    free_ports,
     is_listening,
     is_listening_on,
     is_serving,
@@ -101,11 +101,11 @@ def _demo(directory: Path) -> int:
 
 def demo_environment(directory: Path, surroundings: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of a stack in ``directory`` that nothing outside configures."""
-    web_port = free_port()
+    web_port, smtp_port = free_ports(2)
     return {
         **without_project_variables(surroundings),
         "ENV_FILE": os.devnull,  # a developer's .env is for `make run`
-        **stack_variables(var_dir=directory, web_port=web_port, smtp_port=free_port()),
+        **stack_variables(var_dir=directory, web_port=web_port, smtp_port=smtp_port),
         "APP_BASE_URL": f"http://{HOST}:{web_port}",
         "SECRET_KEY": secrets.token_urlsafe(50),
         "WEB_CONCURRENCY": "1",

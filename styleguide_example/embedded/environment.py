@@ -3,6 +3,7 @@
 import http.client
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from styleguide_example.embedded.broker import broker_socket
@@ -32,12 +33,18 @@ def free_port(preferred: int = 0) -> int:
         OSError: when none of the hundred after ``preferred`` is free.
     """
     if not preferred:
-        with socket.create_server((HOST, 0)) as server:
-            return int(server.getsockname()[1])
+        return free_ports(1)[0]
     for port in range(preferred, preferred + 100):
         if not any(is_listening(host, port) for host in (HOST, "::1")) and _can_bind(port):
             return port
     raise OSError(f"No free port between {preferred} and {preferred + 99}.")
+
+
+def free_ports(number: int) -> list[int]:
+    """Return as many ports that nobody listens on, each another one."""
+    with ExitStack() as held:  # until all are known, or the second could be the first again
+        servers = [held.enter_context(socket.create_server((HOST, 0))) for _ in range(number)]
+        return [int(server.getsockname()[1]) for server in servers]
 
 
 def is_listening(host: str, port: int) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from config.env import VAR_DIR
+from config.env import VAR_DIR, env
 from styleguide_example.embedded.broker import BrokerError, broker_command, broker_socket
 from styleguide_example.embedded.environment import (
     HOST,
@@ -81,7 +81,8 @@ def _embedded_commands() -> dict[str, str]:
         RunRefusedError: with settings that are not for development.
     """
     catches_mail = "EMAIL_URL" not in os.environ
-    preferred = int(os.environ.pop("PORT", WEB_PORT))
+    preferred = env.int("PORT", default=WEB_PORT, at_most=65_435)  # of which, or the next hundred, one is free
+    os.environ.pop("PORT", None)
     variables = stack_variables(var_dir=VAR_DIR, web_port=free_port(preferred), smtp_port=free_port(SMTP_PORT))
     for name, value in variables.items():
         os.environ.setdefault(name, value)

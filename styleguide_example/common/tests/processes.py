@@ -135,11 +135,12 @@ class Worker:
         self.prefix = prefix
         self.processes: list[Process] = []
 
-    def start(self, *, concurrency: int = 1, **settings: object) -> Process:
+    def start(self, *, concurrency: int = 1, pool: str = "prefork", **settings: object) -> Process:
         """Start one and return when it is ready. ``settings`` are environment variables."""
         command = [*self.prefix, sys.executable, "-m", "celery", "-A", "styleguide_example.tasks.celery", "worker"]
         command += [
             f"--concurrency={concurrency}",
+            f"--pool={pool}",
             f"--hostname={uuid.uuid4().hex}@localhost",
             "--without-gossip",
         ]

@@ -4,24 +4,30 @@ Plain sockets rather than aiosmtpd, because a server that hangs up in the middle
 something a well-behaved library offers.
 """
 
+import socket
 import socketserver
 import ssl
 import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 HANG_UP = "hang up"
 SILENCE = "silence"
 #: For the step ``message``: the server keeps the message, and the sender never hears of it.
 TAKEN_THEN_HANG_UP = f"250 {HANG_UP}"
 TAKEN_THEN_SILENCE = f"250 {SILENCE}"
+#: For any step: an answer without an end, a line now and then.
+TRICKLE = "trickle"
+#: For the step ``message``: the server keeps the message, and says so without an end.
+TAKEN_THEN_TRICKLE = f"250 {TRICKLE}"
 #: For any step: wait until ``server.released`` is set, then go on as usual.
 HOLD = "hold"
 
@@ -47,10 +53,10 @@ class Received:
 class SMTPServer(socketserver.ThreadingTCPServer):
     """``with SMTPServer() as server``: listens at once; ``server.script`` tells what goes wrong next, step by step.
 
-    Steps: ``connect``, ``ehlo``, ``mail``, ``rcpt``, ``data`` (the answer to the command), ``body`` (while the message
-    arrives), ``message`` (the answer to the whole message; the message is kept when a scripted answer starts with 250),
-    ``next`` (after a message was taken), ``rset``, ``noop``, ``quit``. An answer is a reply line, ``HANG_UP`` or
-    ``SILENCE``. Each is used once.
+    Steps: ``connect``, ``ehlo``, ``auth``, ``mail``, ``rcpt``, ``data`` (the answer to the command), ``body`` (while
+    the message arrives), ``message`` (the answer to the whole message; the message is kept when a scripted answer
+    starts with 250), ``next`` (after a message was taken), ``rset``, ``noop``, ``quit``. An answer is a reply line,
+    ``HANG_UP``, ``SILENCE`` or ``TRICKLE``. Each is used once.
 
     ``refusals`` answer RCPT for an address, or for a domain that is written ``@example.org``, as long as they stand.
     ``extensions`` is what EHLO announces. With ``certificate`` (a file with its key) it starts TLS when asked to, or at
@@ -76,6 +82,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         self.seconds_per_connection = 0.0
         self.seconds_per_command = 0.0
         self.seconds_per_message = 0.0
+        self.seconds_per_drop = 0.02
         self.commands: Counter[str] = Counter()
         self.tls_at_once = tls_at_once
         self.tls: ssl.SSLContext | None = None
@@ -87,6 +94,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         self.reached: dict[str, threading.Event] = defaultdict(threading.Event)
         self.released = threading.Event()
         self.stopped = threading.Event()
+        self.between_messages: set[socket.socket] = set()
 
     @property
     def port(self) -> int:
@@ -117,6 +125,11 @@ class SMTPServer(socketserver.ThreadingTCPServer):
     ) -> None:
         self.stopped.set()
         self.released.set()
+        for connection in list(
+            self.between_messages
+        ):  # else a client that keeps it would go on with a server that ended
+            with suppress(OSError):
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.shutdown()
         self.server_close()
 
@@ -155,7 +168,7 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _commands(self) -> None:  # noqa: C901, PLR0912  a table of commands
         sender: str | None = None
         recipients: list[str] = []
-        while raw := self.rfile.readline():
+        while raw := self._command(is_between_messages=sender is None):
             verb, _, rest = raw.decode(errors="replace").strip().partition(" ")
             address = rest.partition("<")[2].partition(">")[0]
             self.server.commands[verb.upper()] += 1
@@ -167,6 +180,8 @@ class _Conversation(socketserver.StreamRequestHandler):
                 case "STARTTLS" if self.server.tls:
                     self._say("220 go on")
                     self._start_tls()
+                case "AUTH":
+                    self._answer("auth", "535 5.7.8 who?")
                 case "MAIL" if sender is not None:
                     self._say("503 one at a time")  # RFC 5321 4.1.4: end it with RSET or DATA first
                 case "MAIL":
@@ -189,6 +204,15 @@ class _Conversation(socketserver.StreamRequestHandler):
                     return
                 case _:
                     self._say("500 what?")
+
+    def _command(self, *, is_between_messages: bool) -> bytes:
+        if not is_between_messages:
+            return self.rfile.readline()
+        self.server.between_messages.add(self.connection)
+        try:
+            return b"" if self.server.stopped.is_set() else self.rfile.readline()
+        finally:
+            self.server.between_messages.discard(self.connection)
 
     def _usual_for(self, sender: str | None, address: str) -> str:
         if sender is None:
@@ -237,6 +261,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         if answer.endswith(SILENCE):
             self.server.stopped.wait(60)
             raise _HungUpError
+        if answer.endswith(TRICKLE):
+            self._trickle(usual[:3] or "250")
         if answer.endswith(HANG_UP):
             raise _HungUpError
         if answer:
@@ -244,6 +270,11 @@ class _Conversation(socketserver.StreamRequestHandler):
         if answer.startswith("421"):
             raise _HungUpError
         return answer
+
+    def _trickle(self, code: str) -> NoReturn:
+        while not self.server.stopped.wait(self.server.seconds_per_drop):
+            self._say(f"{code}-wait")
+        raise _HungUpError
 
     def _say(self, line: str) -> None:
         self.wfile.write(f"{line}\r\n".encode())

@@ -125,6 +125,19 @@ class TestEmailAdminPages:
         for words in ("The text of it", "451 later", "terms.pdf", email.message_id, "Sending"):
             assert words in page
 
+    def test_are_written_down_for_people(self, staff: Client) -> None:
+        email = EmailFactory.create(to=["Ada <ada@example.org>", "bob@example.org"], server="")
+        Email.objects.update(
+            delivered_to=["ada@example.org"], refused={"bob@example.org": "550 no"}, smtp_reply="250 taken"
+        )
+        page = _text(staff.get(_page(email)))
+        assert "Ada <ada@example.org><br>bob@example.org" in page
+        assert "bob@example.org: 550 no" in page
+        assert "SMTP reply:" in page
+        assert '["' not in page
+        for heading in ("Failed attempts", "Attachments"):
+            assert heading not in page
+
     def test_show_what_people_wrote_as_text(self, staff: Client) -> None:
         attack = "<script>alert(1)</script>"
         email = EmailFactory.create(

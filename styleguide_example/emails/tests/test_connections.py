@@ -2,6 +2,7 @@
 
 import os
 import select
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from pytest_django import Settings
 
-from styleguide_example.common.tests.racing import race
+from styleguide_example.common.tests.racing import meanwhile, race
 from styleguide_example.emails import connections
 from styleguide_example.emails.backends import SMTPBackend
 from styleguide_example.emails.enums import FailureKind, Phase
@@ -190,6 +191,28 @@ class TestFarewell:
 
         assert smtp.farewells == smtp.connections - 1
         assert connections.connection_is_ready()
+
+    def test_is_said_for_threads_that_ended_without_a_word_and_for_none_that_lives(self, smtp: SMTPServer) -> None:
+        with meanwhile(lambda: connections.message_send(_message())):
+            pass
+        is_sent, is_over = threading.Event(), threading.Event()
+
+        def live_on() -> bool:
+            connections.message_send(_message())
+            is_sent.set()
+            is_over.wait(10)
+            is_ready = connections.connection_is_ready()
+            connections.connection_close()
+            return is_ready
+
+        with meanwhile(live_on) as living:
+            assert is_sent.wait(10)
+            connections.connections_farewell()
+            assert (smtp.connections, smtp.farewells) == (2, 1)
+            is_over.set()
+            assert living.result()
+        connections.connections_farewell()
+        assert smtp.farewells == 2
 
 
 @pytest.mark.django_db(transaction=True)

@@ -98,7 +98,7 @@ class TestEmailCreateAll:
 
         assert created.count == 2
         assert list(created.invalid) == ["news:2", "news:3", "news:4", "news:5"]
-        assert "address is not valid" in created.invalid["news:2"]
+        assert "address in 'to' is not valid" in created.invalid["news:2"]
         assert list(Email.objects.order_by("pk").values_list("idempotency_key", flat=True)) == ["news:1", "news:6"]
 
     def test_wakes_nobody_for_nothing(self, queue: Queue) -> None:

@@ -16,14 +16,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 HTML = """<html><head><style>p { color: red; } .late { color: blue; }</style></head>
 <body><p>Hello {{ name }}</p>{% if is_late %}<p class="late">Hurry</p>{% endif %}<p>{{ offer }}</p></body></html>
 """
+#: What is the same for all.
+TEA = {"offer": "tea"}
 
 
 @pytest.fixture
 def templates(settings: Settings, tmp_path: Path) -> Path:
     """A directory with the e-mail ``offer``, of which Django remembers nothing between two look-ups."""
     loaders = ["django.template.loaders.filesystem.Loader"]
-    options = {**settings.TEMPLATES[0]["OPTIONS"], "loaders": loaders}
-    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path], "APP_DIRS": False, "OPTIONS": options}]
+    settings.TEMPLATES = [
+        {**engine, "DIRS": [tmp_path], "APP_DIRS": False, "OPTIONS": {**engine["OPTIONS"], "loaders": loaders}}
+        for engine in settings.TEMPLATES
+    ]
     directory = tmp_path / "emails"
     directory.mkdir()
     (directory / "offer.subject.txt").write_text("For {{ name }}\n")
@@ -45,7 +49,7 @@ def _to(number: int, **context: Any) -> Recipient:
 class TestEmailCreateAllFromTemplate:
     def test_writes_to_each_what_the_template_says_to_them(self) -> None:
         created = email_create_all_from_template(
-            template="offer", recipients=map(_to, range(3)), context={"offer": "tea"}, batch="offer:7"
+            template="offer", recipients=map(_to, range(3)), context=TEA, batch="offer:7"
         )
 
         assert (created.count, created.invalid) == (3, {})
@@ -71,7 +75,9 @@ class TestEmailCreateAllFromTemplate:
             assert (many.subject, many.html, many.plain_text) == (alone.subject, alone.html, alone.plain_text)
 
     def test_makes_rules_attributes_also_where_only_some_have_the_element(self) -> None:
-        email_create_all_from_template(template="offer", recipients=[_to(1), _to(2, is_late=True)], batch="offer:7")
+        email_create_all_from_template(
+            template="offer", recipients=[_to(1), _to(2, is_late=True)], context=TEA, batch="offer:7"
+        )
         on_time, late = Email.objects.order_by("pk")
         assert "Hurry" not in on_time.html
         assert '<p class="late" style="color: blue;">Hurry</p>' in late.html
@@ -83,7 +89,7 @@ class TestEmailCreateAllFromTemplate:
                 path.write_text("something else")
             yield _to(2)
 
-        email_create_all_from_template(template="offer", recipients=recipients(), batch="offer:7")
+        email_create_all_from_template(template="offer", recipients=recipients(), context=TEA, batch="offer:7")
         assert list(Email.objects.order_by("pk").values_list("subject", flat=True)) == ["For Person 1", "For Person 2"]
         assert not Email.objects.filter(html__contains="something else").exists()
 
@@ -91,11 +97,15 @@ class TestEmailCreateAllFromTemplate:
         self, django_assert_max_num_queries: DjangoAssertNumQueries
     ) -> None:
         with django_assert_max_num_queries(6):
-            email_create_all_from_template(template="offer", recipients=map(_to, range(500)), batch="offer:7")
+            email_create_all_from_template(
+                template="offer", recipients=map(_to, range(500)), context=TEA, batch="offer:7"
+            )
 
     def test_names_those_that_are_not_valid_and_writes_the_others(self) -> None:
         nobody = Recipient(idempotency_key="offer:2", to="nobody", context={"name": "x"})
-        created = email_create_all_from_template(template="offer", recipients=[_to(1), nobody], batch="offer:7")
+        created = email_create_all_from_template(
+            template="offer", recipients=[_to(1), nobody], context=TEA, batch="offer:7"
+        )
         assert (created.count, list(created.invalid)) == (1, ["offer:2"])
 
     def test_makes_the_text_from_the_html_where_nobody_wrote_one(self, templates: Path) -> None:
@@ -106,7 +116,7 @@ class TestEmailCreateAllFromTemplate:
     def test_refuses_a_text_that_includes_what_is_not_there(self, templates: Path) -> None:
         (templates / "offer.txt").write_text('{% include "emails/gone.txt" %}')
         with pytest.raises(TemplateDoesNotExist, match="gone"):
-            email_create_all_from_template(template="offer", recipients=[_to(1)], batch="offer:7")
+            email_create_all_from_template(template="offer", recipients=[_to(1)], context=TEA, batch="offer:7")
         assert not Email.objects.exists()
 
     @pytest.mark.parametrize("missing", ["offer.subject.txt", "offer.html"])

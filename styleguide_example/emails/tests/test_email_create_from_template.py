@@ -19,7 +19,7 @@ p { color: red; }
 @pytest.fixture
 def templates(settings: Settings, tmp_path: Path) -> Path:
     """A directory of templates; it holds one e-mail, ``test_letter``."""
-    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    settings.TEMPLATES = [{**engine, "DIRS": [tmp_path]} for engine in settings.TEMPLATES]
     directory = tmp_path / "emails"
     directory.mkdir()
     (directory / "test_letter.subject.txt").write_text("Hello {{ name }}\n")

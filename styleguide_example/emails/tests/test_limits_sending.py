@@ -126,3 +126,46 @@ class TestServerThatIsDown:
 
         assert smtp.copies() == {second.message_id: 1}
         assert not SendingPace.objects.filter(level__gt=0).exists()
+
+    @pytest.mark.parametrize(
+        ("step", "answers"),
+        [
+            ("connect", ["554 5.3.2 no service here"]),
+            ("connect", ["HTTP/1.1 400 Bad Request"]),
+            ("ehlo", ["550 who", "550 who"]),
+            ("auth", ["535 5.7.8 wrong password"] * 2),
+            ("auth", ["454 4.7.0 temporary authentication failure"] * 2),
+            ("auth", ["235 welcome"]),
+        ],
+        ids=["no service", "not SMTP", "no hello", "wrong password", "no sign-in for now", "no sender without sign-in"],
+    )
+    def test_is_one_that_does_not_let_us_in_too(
+        self, smtp: SMTPServer, settings: Settings, send: Send, step: str, answers: list[str]
+    ) -> None:
+        """It may answer as long as it likes: nothing goes out by it until a person has mended what is wrong."""
+        settings.EMAIL_SERVER_DOWN_AFTER_FAILURES = 1
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = ("me", "hunter2") if step == "auth" else ("", "")
+        smtp.extensions.append("AUTH PLAIN LOGIN")
+        smtp.fail(step, *answers)
+        smtp.fail("mail", "530 5.7.0 sign in first")
+        with SMTPServer() as backup:
+            server = {"BACKEND": settings.EMAIL_BACKEND, "host": "127.0.0.1", "port": backup.port, "fallback": ""}
+            settings.EMAIL_SENDING_SERVERS = {"default": {"fallback": "backup"}, "backup": server}
+            email = send(email_asked_for())
+            assert (email.status, email.attempts) == (SENDING, 1)
+
+            assert send(email_made_due(email)).status == SENT
+            farewell()
+
+        assert (backup.copies(), smtp.received) == ({email.message_id: 1}, [])
+
+    @pytest.mark.parametrize(("step", "answer"), [("connect", "421 4.7.0 too many connections"), ("mail", "550 no")])
+    def test_is_none_that_only_has_too_much_or_refuses_an_email(
+        self, smtp: SMTPServer, settings: Settings, send: Send, step: str, answer: str
+    ) -> None:
+        settings.EMAIL_SERVER_DOWN_AFTER_FAILURES = 1
+        settings.EMAIL_SENDING_SERVERS = {"default": {"fallback": "backup"}, "backup": {"fallback": ""}}
+        smtp.fail(step, answer)
+        send(email_asked_for())
+        assert send(email_asked_for()).status == SENT
+        assert len(smtp.received) == 1

@@ -3,19 +3,22 @@
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
+from celery import signals
+from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
 from pytest_django import Settings
 
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import meanwhile
 from styleguide_example.emails import senders
+from styleguide_example.emails.claims import Holding
 from styleguide_example.emails.delivery import message_build
 from styleguide_example.emails.enums import Phase
 from styleguide_example.emails.exceptions import DeliveryError
 from styleguide_example.emails.models import Email
-from styleguide_example.emails.records import Holding
 from styleguide_example.emails.senders import Parcel, Report, Sender, Team
 from styleguide_example.emails.tests.smtp_server import HANG_UP, HOLD, SILENCE, SMTPServer
 
@@ -53,6 +56,16 @@ def _connected(team: Team) -> Sender:
     sender.connect(_parcel())
     assert _report(team).is_connected
     return sender
+
+
+class _NeverCloses(BaseEmailBackend):
+    """Somebody else's backend, on a bad day."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        return len(email_messages)
+
+    def close(self) -> None:
+        raise RuntimeError("No session.")
 
 
 class TestSender:
@@ -126,6 +139,19 @@ class TestSender:
         assert isinstance(_report(team).error, ModuleNotFoundError)
 
         settings.EMAIL_BACKEND = "styleguide_example.emails.backends.SMTPBackend"
+        sender.connect(_parcel())
+        assert _report(team).is_connected
+
+    def test_survives_a_backend_that_cannot_be_closed_and_reports_what_it_sent(
+        self, team: Team, settings: Settings
+    ) -> None:
+        settings.EMAIL_BACKEND = f"{__name__}._NeverCloses"
+        settings.EMAIL_CONNECTION_MAX_MESSAGES = 1
+        sender = _connected(team)
+        for _ in range(2):
+            sender.send(_parcel())
+            assert _report(team).delivery
+            assert sender.server == ""
         sender.connect(_parcel())
         assert _report(team).is_connected
 
@@ -240,6 +266,16 @@ class TestTeamOfAThread:
             senders.team_farewell()
         assert smtp.farewells == 0  # the socket is the parent's
         mine.stop()
+
+    def test_is_ended_with_the_worker_though_its_thread_ended_before(self, smtp: SMTPServer) -> None:
+        """The thread of a pool."""
+        with meanwhile(lambda: _connected(senders.team())) as pool:
+            sender = pool.result()
+        assert (sender.is_alive(), smtp.farewells) == (True, 0)
+
+        signals.worker_shutdown.send(sender=None)
+
+        assert (sender.is_alive(), smtp.farewells) == (False, 1)
 
     def test_needs_no_farewell_where_there_is_none(self) -> None:
         senders.team_farewell()

@@ -1,15 +1,17 @@
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from styleguide_example.common.tests.processes import Process, wait_until
 from styleguide_example.embedded.demo import EMAILS_PER_PERSON, PEOPLE, demo_environment
-from styleguide_example.embedded.environment import without_project_variables
+from styleguide_example.embedded.environment import HOST, without_project_variables
 from styleguide_example.tasks.timetable import TIMETABLE
 
 COMMAND = [sys.executable, "-m", "styleguide_example.embedded.demo"]
@@ -72,7 +74,14 @@ class TestDemoEnvironment:
         assert made["DJANGO_SETTINGS_MODULE"] == "config.django.base"
 
     def test_collides_with_no_other(self) -> None:
-        one, other = (demo_environment(Path(name), {}) for name in ("/tmp/one", "/tmp/other"))  # noqa: S108
+        one = demo_environment(Path("/tmp/one"), {})  # noqa: S108
+        with ExitStack() as running:  # else nobody has its ports, and the other may get them by chance
+            for port in _ports(one):
+                running.enter_context(socket.create_server((HOST, port)))
+            other = demo_environment(Path("/tmp/other"), {})  # noqa: S108
 
-        assert one["PORT"] != other["PORT"]
-        assert one["EMAIL_URL"] != other["EMAIL_URL"]
+        assert len({*_ports(one), *_ports(other)}) == 4
+
+
+def _ports(environment: dict[str, str]) -> list[int]:
+    return [int(environment["PORT"]), int(environment["EMAIL_URL"].rpartition(":")[2])]

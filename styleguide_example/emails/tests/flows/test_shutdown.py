@@ -13,11 +13,12 @@ pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 class TestShutdown:
+    @pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
     def test_finishes_what_is_on_the_wire_and_says_goodbye_to_the_mail_server(
-        self, worker: Worker, way: Way, smtp: SMTPServer
+        self, worker: Worker, way: Way, smtp: SMTPServer, pool: str
     ) -> None:
         smtp.fail("message", HOLD)
-        process = worker.start()
+        process = worker.start(pool=pool)
         email = way.ask()
         assert smtp.reached["message"].wait(20)
 

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.timesince import timeuntil
 
+from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.embedded.account import Account, account_make
 from styleguide_example.embedded.mailbox import caught_list, mailbox_directory
 
@@ -37,7 +38,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, people: int, edits: int, announcements: int, **options: Any) -> None:
         """Count, and say it."""
         caught = caught_list(mailbox_directory(settings.VAR_DIR))
-        account = account_make(people=people, edits=edits, announcements=announcements, caught=caught)
+        try:
+            account = account_make(people=people, edits=edits, announcements=announcements, caught=caught)
+        except ConflictError as error:  # a schedule of somebody's own has the name of an entry
+            raise CommandError(str(error)) from error
         self._emails(account)
         self._jobs(account)
         self._schedules(account)
