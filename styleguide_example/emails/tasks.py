@@ -91,6 +91,10 @@ def _email_send_due_failure(  # noqa: PLR0917  Celery's signature
     bind=True,
     base=WakeUpTask,
     default_priority=Priority.LOW,
+    # The database was restarted: the next burst goes on, and if its message is lost too, the next sweep asks for one.
+    autoretry_for=(OperationalError, InterfaceError),
+    max_retries=3,
+    retry_backoff=1,  # seconds, doubled each time
     # A burst ends by itself long before; these are for one that hangs with its connections.
     soft_time_limit=180,
     time_limit=220,
@@ -103,7 +107,14 @@ def email_send_due(self: WakeUpTask) -> None:
     bursts.emails_send_due(owner=self.request.id or "", more=more)
 
 
-@shared_task(base=WakeUpTask, default_priority=Priority.RESERVED, schedulable=True)
+@shared_task(
+    base=WakeUpTask,
+    default_priority=Priority.RESERVED,
+    # The next one goes on where this one stopped. One whose worker was killed is in the way of it until its limit is over.
+    soft_time_limit=20,
+    time_limit=25,
+    schedulable=True,
+)
 def email_sweep() -> None:
     """Wake workers for the e-mails that were left behind, as far as the queue is not full of such messages already.
 

@@ -13,7 +13,10 @@ task_starting.connect(claims.job_claim)
 task_postrun.connect(claims.job_record)
 
 
-@shared_task(base=WakeUpTask, default_priority=Priority.RESERVED, schedulable=True)
+# The next one goes on where this one stopped. One whose worker was killed is in the way of it until its limit is over.
+@shared_task(
+    base=WakeUpTask, default_priority=Priority.RESERVED, soft_time_limit=20, time_limit=25, schedulable=True
+)  # seconds
 def job_sweep() -> None:
     """Wake workers for the jobs that were left behind. The next sweep does what a broker that is away keeps undone."""
     sweeping.jobs_wake(sweeping.job_sweep(), messages_waiting=job_sweep.messages_waiting)

@@ -21,10 +21,10 @@ TIMETABLE = [
         # Cron cannot say it: a lost message should cost seconds, not minutes.
         when=Every(timedelta(seconds=10)),
         in_words="Every 10 seconds",
-        # Six of them may wait, no more; and the clocks of beat and worker may differ a little.
-        expires_seconds=60,
-        # The next one does what a missed one would have done.
+        # The next one does what a missed one would have done. So none waits longer than until then: one whose message
+        # was lost with its worker must not keep the others from mending just that.
         overlap=Overlap.SKIP,
+        expires_seconds=10,
     ),
     Entry(
         name="Delete e-mails that ended long ago",
@@ -39,8 +39,8 @@ TIMETABLE = [
         # Cron cannot say it: a killed worker should cost its job seconds, not minutes.
         when=Every(timedelta(seconds=10)),
         in_words="Every 10 seconds",
-        expires_seconds=60,
         overlap=Overlap.SKIP,
+        expires_seconds=10,
     ),
     Entry(
         name="Delete jobs that ended long ago",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 from pytest_django import Settings
 
@@ -12,6 +13,7 @@ from styleguide_example.common.tests.processes import Queue
 from styleguide_example.tasks.celery import app as celery_app
 from styleguide_example.tasks.enums import Overlap, RunState
 from styleguide_example.tasks.models import Schedule, ScheduleRun
+from styleguide_example.tasks.runs import runs_sweep
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, runs_of, schedule_make
 from styleguide_example.tasks.timing import Cron, Every, Once
 
@@ -129,6 +131,20 @@ class TestOverlap:
         beat.tick(NOON + 20 * SECOND)
 
         assert [state for _, state, _ in runs_of(row)] == [state, RunState.WAITING]
+
+    def test_is_skipped_no_longer_than_until_the_last_run_expires(self, queue: Queue) -> None:
+        row = schedule_make("Sweep", TEN, policies={"overlap": Overlap.SKIP}, expire_seconds=10)
+        now = timezone.now().replace(microsecond=0)
+        beat = Beat(now).lead()
+        beat.run_until(now + 20 * SECOND)
+        ScheduleRun.objects.update(expires_at=timezone.now())  # its message was lost, and ten seconds have passed
+        runs_sweep()
+
+        beat.run_until(now + 40 * SECOND)
+
+        states = [state for _, state, _ in runs_of(row)]
+        assert states[0] == RunState.EXPIRED
+        assert RunState.WAITING in states[2:]
 
     def test_is_skipped_among_due_times_that_are_fired_together(self, queue: Queue) -> None:
         row = schedule_make("Sweep", TEN, policies={"overlap": Overlap.SKIP})

@@ -8,7 +8,9 @@ from django_celery_beat.models import CrontabSchedule
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.core.enums import Priority
 from styleguide_example.tasks.celery import app as celery_app
+from styleguide_example.tasks.claims import LEASE_MARGIN_SECONDS
 from styleguide_example.tasks.entries import Entry
+from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.tasks.timing import Cron, Every
 
@@ -54,6 +56,12 @@ class TestTimetable:
         assert isinstance(sweep.when, Every)
         assert sweep.when.seconds <= 15
         assert sweep.task.default_priority == Priority.RESERVED
+
+    @pytest.mark.parametrize("entry", [entry for entry in TIMETABLE if entry.overlap == Overlap.SKIP], ids=str)
+    def test_lets_no_sweep_whose_message_was_lost_keep_back_the_others_for_long(self, entry: Entry) -> None:
+        assert isinstance(entry.when, Every)
+        assert entry.expires_seconds == entry.when.seconds
+        assert entry.task.time_limit + LEASE_MARGIN_SECONDS <= 45
 
     def test_has_each_name_once(self) -> None:
         names = [entry.name for entry in TIMETABLE]
