@@ -5,6 +5,7 @@ https://docs.djangoproject.com/en/5.2/ref/settings/
 
 import django_stubs_ext
 
+from config import addresses
 from config.env import VAR_DIR, env  # noqa: F401  VAR_DIR is a setting too: the embedded app reads it
 
 # `ModelAdmin[User]` and the like work at run time too.
@@ -16,10 +17,10 @@ DEBUG = env.bool("DJANGO_DEBUG", default=True)
 # Production refuses to start without its own.
 SECRET_KEY = env.str("SECRET_KEY", default="not-a-secret-only-for-the-embedded-profile-on-one-machine-xxxxxxxx")
 
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = addresses.hosts(env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"]))
 
 #: Scheme and host that links in e-mails start with: an e-mail is written where no request is at hand.
-APP_BASE_URL = env.str("APP_BASE_URL", default="http://localhost:8000").rstrip("/")
+APP_BASE_URL = addresses.base_url(env.str("APP_BASE_URL", default="http://localhost:8000"))
 
 #: How many proxies in front of us write ``X-Forwarded-For``; 0 means that the header is not believed.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
@@ -60,6 +61,8 @@ DEVELOPMENT_APPS = ["styleguide_example.embedded"]
 INSTALLED_APPS = FIRST_APPS + DJANGO_APPS + THIRD_PARTY_APPS + LOCAL_APPS + DEVELOPMENT_APPS
 
 MIDDLEWARE = [
+    # First, so that no answer is without it: not the files, and not those of the middleware itself.
+    "styleguide_example.common.content_security.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -86,6 +89,13 @@ TEMPLATES = [
                 "styleguide_example.notifications.context_processors.unread_notifications",
             ],
         },
+    },
+    # E-mails: `emails/rendering.py` names it.
+    {
+        "BACKEND": "styleguide_example.emails.rendering.EmailTemplates",
+        "NAME": "emails",
+        "APP_DIRS": True,
+        "OPTIONS": {},
     },
 ]
 
@@ -114,6 +124,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 from config.settings.announcements import *  # noqa: F403  settings modules compose by star, Django reads the names
 from config.settings.api import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
+from config.settings.content_security import *  # noqa: F403
 from config.settings.database import *  # noqa: F403
 from config.settings.email_limits import *  # noqa: F403
 from config.settings.email_sending import *  # noqa: F403

@@ -3,11 +3,12 @@
 https://docs.celeryq.dev/en/stable/userguide/configuration.html
 """
 
+from config import addresses
 from config.env import VAR_DIR, env
 from styleguide_example.core.enums import HIGHEST_BROKER_PRIORITY
 
 # https://docs.celeryq.dev/en/stable/getting-started/backends-and-brokers/
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=f"redis+socket://{VAR_DIR / 'broker.sock'}")
+CELERY_BROKER_URL = addresses.broker(env.str("CELERY_BROKER_URL", default=f"redis+socket://{VAR_DIR / 'broker.sock'}"))
 
 CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_TASK_DEFAULT_QUEUE", default="celery")
 
@@ -62,12 +63,14 @@ else:
 CELERY_TASK_ACKS_LATE = False
 # For the same reason a message is never put back when a process of the pool dies.
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
+# Refuses what is no call before Celery reads it, which a list in the place of a text would end.
+CELERY_WORKER_CONSUMER = "styleguide_example.tasks.consumer:Consumer"
 # One message in hand for each process: a long task does not hoard the short ones behind it.
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_WORKER_CONCURRENCY = env.int("CELERY_WORKER_CONCURRENCY", default=2)
+CELERY_WORKER_CONCURRENCY = env.int("CELERY_WORKER_CONCURRENCY", default=2, at_least=1)
 # Soft is an exception in the task, hard is SIGKILL. Shorter than the lease, or a live worker could lose its row.
-CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=90)
-CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT_SECONDS", default=100)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=90, at_least=1)
+CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT_SECONDS", default=100, at_least=1)
 # SIGTERM: finish what runs. SIGQUIT (Heroku with REMAP_SIGTERM) gets this many seconds to finish too.
 # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 10

@@ -21,7 +21,7 @@ from styleguide_example.users.selectors import user_get
 
 _SEPARATOR = "."
 #: Two keys and a signature. No more digits than a key can have: databases refuse larger numbers with an error.
-_TOKEN = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})\.([A-Za-z0-9_-]{1,100})")
+_TOKEN = re.compile(r"([1-9][0-9]{0,17})\.([1-9][0-9]{0,17})\.([A-Za-z0-9_-]{1,100})")
 _UNSUBSCRIBED = SuppressionReason.UNSUBSCRIBED
 
 

@@ -19,6 +19,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from styleguide_example.common.arguments import arguments_check
 from styleguide_example.core.enums import Priority, broker_priority
 
 logger = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
     """
 
     abstract = True
+    Request = "styleguide_example.common.task_requests:Request"
     default_priority = Priority.NORMAL
     #: Whether a schedule may name it: ``schedulable=True`` in the decorator. An admin must not be able to run any code
     #: that has a name.
@@ -86,8 +88,12 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
     may_resume = False
 
     def before_start(self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Let upper floors veto the run (:data:`task_starting`)."""
+        """Let upper floors veto the run (:data:`task_starting`), and refuse arguments that are of another kind.
+
+        In this order, so that a run that has a row fails there, too.
+        """
         task_starting.send(sender=self)
+        arguments_check(self.run, kwargs)
 
     def apply_async(  # type: ignore[override]  # the stub lists thirty keywords that only pass through
         self,

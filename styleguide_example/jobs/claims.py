@@ -28,6 +28,7 @@ from styleguide_example.jobs.ending import CANCELLED, Ending, job_end, plain_tex
 from styleguide_example.jobs.enums import WAITING_STATES, ErrorCode, JobState
 from styleguide_example.jobs.exceptions import JobCancelledError, JobFailedError, JobLeaseLostError
 from styleguide_example.jobs.heartbeat import Heartbeat
+from styleguide_example.jobs.kinds import task_name
 from styleguide_example.jobs.messages import JOB_HEADER, job_wake
 from styleguide_example.jobs.models import Job
 from styleguide_example.jobs.pauses import not_paused
@@ -65,7 +66,9 @@ def job_claim(sender: WakeUpTask, **_: Any) -> None:
     if not kind:
         return
     job_id = uuid.UUID(str(request.id))
-    rows = _claimable(job_id).filter(task=sender.name, kind=str(kind))
+    rows = _claimable(job_id).filter(kind=str(kind))
+    if task_name(kind=str(kind), default="") != sender.name:  # else it is the kind's, and the row may name a former one
+        rows = rows.filter(task=sender.name)
     token = lease_claim(
         not_paused(rows.none() if request.args else rows),  # no message of ours has any
         owner=f"{request.hostname}:{os.getpid()}",
@@ -93,6 +96,8 @@ def job_running(*, job_id: str) -> Job:
     """
     claim: Claim | None = getattr(current_task.request, "job_claim", None) if current_task else None
     job = Job.objects.filter(pk=job_id, lease_token=claim.token).first() if claim else None
+    if claim is None:  # no message of ours asks for this: it was forged, or somebody called the task in place
+        logger.warning("job_task_without_a_job", task=current_task.name if current_task else None)
     if job is None:
         raise JobLeaseLostError(f"Job {job_id} is not claimed by this process; start it with job_start.")
     return job

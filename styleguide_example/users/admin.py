@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
@@ -78,6 +80,26 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # a generic in the 
         data: dict[str, Any] = form.cleaned_data
         password = data["password1"] if data["set_usable_password"] else None
         obj.pk = user_create(email=data["email"], password=password, full_name=data["full_name"]).pk
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """For superusers: whoever could change a group that they are in could give themselves every permission."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A permission for groups is not enough."""
+        return _is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """A permission for groups is not enough."""
+        return _is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """A permission for groups is not enough."""
+        return _is_superuser(request)
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -193,6 +193,7 @@ class TestAForgedLink:
             f"-1.{second}.{signature}",
             f"{first}.{second}\u0661.{signature}",
             f"{first}.{second}.{signature}.{signature}",
+            f"0{first}.{second}.{signature}",
             "a" * 5000,
         ]
         for token in tokens:
