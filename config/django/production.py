@@ -27,7 +27,8 @@ _refused = {
     "SECRET_KEY": "not-a-secret" in SECRET_KEY and "is the one from the repository, which everybody knows",
     "ALLOWED_HOSTS": "*" in ALLOWED_HOSTS and "must name the hosts: '*' lets a forged Host header into links",
     "APP_BASE_URL": not APP_BASE_URL.startswith("https://") and "must begin with https://",
-    "EMAIL_URL": "smtp" not in env.str("EMAIL_URL") and "must be a mail server: anything else would not send e-mails",
+    "EMAIL_URL": "smtp" not in env.str("EMAIL_URL", default="")
+    and "must be a mail server: anything else would not send e-mails",
 }
 if any(_refused.values()):
     raise ImproperlyConfigured(" ".join(f"{name} {reason}." for name, reason in _refused.items() if reason))

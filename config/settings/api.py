@@ -9,16 +9,16 @@ from typing import Any
 from config.env import env
 
 #: How long a token may live at most. Nobody needs one that never ends.
-API_TOKEN_MAX_DAYS = env.int("API_TOKEN_MAX_DAYS", default=365)
+API_TOKEN_MAX_DAYS = env.int("API_TOKEN_MAX_DAYS", default=365, at_least=1)
 #: Tokens that have expired or were revoked are kept for so long, so that somebody can still ask what they were.
 API_TOKEN_KEEP_DAYS = env.int("API_TOKEN_KEEP_DAYS", default=90)
 #: How long an Idempotency-Key is remembered at least.
 API_IDEMPOTENCY_KEEP_HOURS = env.int("API_IDEMPOTENCY_KEEP_HOURS", default=24)
 
 #: What one person may ask for in a minute, counted in Django's cache: with its default, by each process for itself.
-API_READS_PER_MINUTE = env.int("API_READS_PER_MINUTE", default=600)
+API_READS_PER_MINUTE = env.int("API_READS_PER_MINUTE", default=600, at_least=1)
 #: What one person may change in RATE_LIMIT_WINDOW_SECONDS, counted in the database: exact over all processes.
-API_CHANGES_PER_WINDOW = env.int("API_CHANGES_PER_WINDOW", default=600)
+API_CHANGES_PER_WINDOW = env.int("API_CHANGES_PER_WINDOW", default=600, at_least=1)
 
 REST_FRAMEWORK: dict[str, Any] = {
     # Nothing is open by default. The first one names the way in when somebody comes without credentials (401).

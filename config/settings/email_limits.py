@@ -17,5 +17,5 @@ EMAIL_SLOW_DOWN_RECOVERY_SECONDS = env.float("EMAIL_SLOW_DOWN_RECOVERY_SECONDS",
 
 # -- When a server that has a fallback cannot be reached ---------------------------------------------------------------
 #: After so many failures in a row its fallback sends, for this time. Then one e-mail tries whether it is back.
-EMAIL_SERVER_DOWN_AFTER_FAILURES = env.int("EMAIL_SERVER_DOWN_AFTER_FAILURES", default=3)
+EMAIL_SERVER_DOWN_AFTER_FAILURES = env.int("EMAIL_SERVER_DOWN_AFTER_FAILURES", default=3, at_least=1)
 EMAIL_SERVER_DOWN_SECONDS = env.float("EMAIL_SERVER_DOWN_SECONDS", default=60)

@@ -101,6 +101,7 @@ def email_create_all_from_template(
 
     Raises:
         django.template.TemplateDoesNotExist: for a template that is not there, before anything is written.
+        EmailInvalidError: when it shows what a recipient's context has not; then nothing is written.
     """
     compiled, common = CompiledTemplate(template), dict(context or {})
     emails = _rendered(compiled, common, recipients)

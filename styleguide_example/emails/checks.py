@@ -1,12 +1,15 @@
 """System checks: settings that would lose or double e-mails."""
 
 from collections.abc import Mapping, Sequence
+from email.utils import parseaddr
 from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from styleguide_example.emails.connections import DEFAULT_SERVER
 from styleguide_example.emails.enums import UnknownOutcome
@@ -26,6 +29,22 @@ def unknown_outcome_is_known(app_configs: Sequence[AppConfig] | None, **_: Any) 
             id="emails.E001",
         )
     ]
+
+
+@register
+def sender_is_an_address(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """The sender where an e-mail names none must be one that a mail server takes."""
+    try:
+        validate_email(parseaddr(settings.DEFAULT_FROM_EMAIL)[1])
+    except ValidationError:
+        return [
+            Error(
+                f"DEFAULT_FROM_EMAIL is {settings.DEFAULT_FROM_EMAIL!r}.",
+                hint="Write name@example.com or Name <name@example.com>.",
+                id="emails.E004",
+            )
+        ]
+    return []
 
 
 @register(Tags.security, deploy=True)

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import css_inline
-from django.template import TemplateDoesNotExist
+from django.template import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.backends.django import DjangoTemplates
 from django.template.loader import get_template
 from inscriptis import get_text
 from inscriptis.model.config import ParserConfig
+
+from styleguide_example.emails.exceptions import EmailInvalidError
+
+#: The name of the template engine in the settings.
+ENGINE = "emails"
 
 # Mail clients drop style sheets, so rules become attributes; what cannot (media queries) is kept.
 # No network: a style sheet that is not in the template is a mistake.
@@ -31,6 +37,28 @@ class Rendered:
     plain_text: str
 
 
+class EmailTemplates(DjangoTemplates):
+    """The engine of e-mails: a variable that is missing is an error, and not a gap in what somebody reads.
+
+    What may be missing is asked for with ``{% if %}``.
+    """
+
+    def __init__(self, params: dict[str, Any]) -> None:
+        super().__init__({**params, "OPTIONS": {**params["OPTIONS"], "string_if_invalid": _Missing("%s")}})
+
+
+class _Missing(str):
+    """What Django puts in the place of a variable that is missing, after it was asked with the variable's name.
+
+    https://docs.djangoproject.com/en/5.2/ref/templates/api/#how-invalid-variables-are-handled
+    """
+
+    __slots__ = ()
+
+    def __mod__(self, variable: object) -> str:
+        raise EmailInvalidError(f"it shows {variable}, which is not in the context. Give it, or ask for it with an if.")
+
+
 class CompiledTemplate:
     """A template, looked up and compiled once, for any number of e-mails."""
 
@@ -39,20 +67,25 @@ class CompiledTemplate:
 
         Raises:
             django.template.TemplateDoesNotExist: when subject or HTML is missing.
+            django.template.TemplateSyntaxError: with the name of the one that cannot be read.
         """
-        self._subject = get_template(f"emails/{template}.subject.txt")
-        self._html = get_template(f"emails/{template}.html")
+        self._subject = _template(f"emails/{template}.subject.txt")
+        self._html = _template(f"emails/{template}.html")
         self._plain_text: Any = None  # template engines have no class in common
         with suppress(TemplateDoesNotExist):
-            self._plain_text = get_template(f"emails/{template}.txt")
+            self._plain_text = _template(f"emails/{template}.txt")
 
     def render(self, context: Mapping[str, Any]) -> Rendered:
-        """Return the e-mail for ``context``; its text from ``.txt``, or else from the HTML, which takes far longer."""
+        """Return the e-mail for ``context``; its text from ``.txt``, or else from the HTML, which takes far longer.
+
+        Raises:
+            EmailInvalidError: when a template shows what ``context`` has not.
+        """
         variables = dict(context)
         # One line: a newline in a value must not become a header (RFC 5322 2.2).
-        subject = " ".join(self._subject.render(variables).split())
-        html = self._html.render(variables)
-        plain_text = get_text(html, _TEXT) if self._plain_text is None else self._plain_text.render(variables)
+        subject = " ".join(_text(self._subject, variables).split())
+        html = _text(self._html, variables)
+        plain_text = get_text(html, _TEXT) if self._plain_text is None else _text(self._plain_text, variables)
         return Rendered(subject=subject, html=_INLINER.inline(html), plain_text=_tidy(plain_text))
 
 
@@ -61,8 +94,24 @@ def template_render(*, template: str, context: Mapping[str, Any]) -> Rendered:
 
     Raises:
         django.template.TemplateDoesNotExist: when subject or HTML is missing.
+        django.template.TemplateSyntaxError: when one cannot be read.
+        EmailInvalidError: when one shows what ``context`` has not.
     """
     return CompiledTemplate(template).render(context)
+
+
+def _template(name: str) -> Any:
+    try:
+        return get_template(name, using=ENGINE)
+    except TemplateSyntaxError as error:
+        raise TemplateSyntaxError(f"{name} cannot be read: {error}") from error
+
+
+def _text(template: Any, variables: dict[str, Any]) -> str:
+    try:
+        return str(template.render(variables))
+    except EmailInvalidError as error:
+        raise EmailInvalidError(f"{template.template.name} cannot be rendered: {error}") from None
 
 
 def _tidy(text: str) -> str:

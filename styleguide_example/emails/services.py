@@ -81,8 +81,9 @@ def email_create(
 
     Raises:
         EmailInvalidError: for no recipient, a bad address, a header that would break out, attachments over the
-        limit, or a mail server that the settings do not know.
+        limit, a moment without a time zone, or a mail server that the settings do not know. It names the field.
     """
+    mime.lists_check(to=to, cc=cc, bcc=bcc, reply_to=reply_to)
     fields: dict[str, Any] = {
         "to": list(to),
         "cc": list(cc),
@@ -95,7 +96,7 @@ def email_create(
         "plain_text": plain_text,
         "category": category,
         "server": server,
-        "priority": Priority(priority),
+        "priority": priority,
         "send_after": send_after,
         "expires_at": expires_at,
     }
@@ -117,7 +118,8 @@ def email_create_from_template(*, template: str, context: Mapping[str, Any], to:
     Takes and promises what :func:`email_create` does. The template's name becomes the category.
 
     Raises:
-        django.template.TemplateDoesNotExist: for a template that is not there.
+        django.template.TemplateDoesNotExist, TemplateSyntaxError: for a template that is not there, or not one.
+        EmailInvalidError: when it shows what ``context`` has not; the message names both.
     """
     rendered = template_render(template=template, context=context)
     return email_create(

@@ -71,12 +71,10 @@ class Options:
             )
         if self.queue and self.queue not in queue_names():
             raise ValueError(f"No worker takes from {self.queue!r}. There are {', '.join(queue_names())}.")
-        seconds = (self.delay_seconds, self.jitter_seconds or 0, self.debounce_seconds)
-        if min(seconds) < 0 or max(seconds) > SECONDS_MAX:
-            raise ValueError("Seconds are between 0 and a year.")
-        limits = (self.timeout_seconds, self.once.timeout_seconds if self.once else None)
-        if any(limit is not None and not 1 <= limit <= SECONDS_MAX for limit in limits):
-            raise ValueError("A timeout is between one second and a year.")
+        for name in ("delay_seconds", "jitter_seconds", "debounce_seconds"):
+            _check_seconds(name, getattr(self, name), at_least=0)
+        _check_seconds("timeout_seconds", self.timeout_seconds, at_least=1)
+        _check_seconds("once.timeout_seconds", self.once.timeout_seconds if self.once else None, at_least=1)
         if self.debounce_seconds and self.delay_seconds:
             raise ValueError("debounce_seconds is the delay: leave delay_seconds away.")
 
@@ -89,6 +87,11 @@ class Options:
             return self.delay_seconds
         jitter = settings.JOB_JITTER_SECONDS if self.jitter_seconds is None else self.jitter_seconds
         return self.delay_seconds + random.uniform(0, jitter)  # noqa: S311  it spreads load and guards nothing
+
+
+def _check_seconds(name: str, seconds: float | None, *, at_least: int) -> None:
+    if seconds is not None and not at_least <= seconds <= SECONDS_MAX:
+        raise ValueError(f"{name} is {seconds}: it must be between {at_least} and a year.")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,21 @@ def time_limits_fit_into_the_lease(app_configs: Sequence[AppConfig] | None, **_:
 
 
 @register
+def heartbeats_fit_into_the_lease(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
+    """A job that is alive must not be taken for one that died: two signs of life fit into one lease."""
+    heartbeat, lease = settings.JOB_HEARTBEAT_SECONDS, settings.JOB_LEASE_SECONDS
+    if 2 * heartbeat <= lease:
+        return []
+    return [
+        Error(
+            f"Heartbeats do not fit: one every {heartbeat} s, lease {lease} s.",
+            hint="JOB_LEASE_SECONDS must be at least twice JOB_HEARTBEAT_SECONDS.",
+            id="tasks.E004",
+        )
+    ]
+
+
+@register
 def beat_has_one_source(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[CheckMessage]:
     """Beat fires what is in the database; entries in a setting would be a second timetable that nobody applies."""
     if not getattr(settings, "CELERY_BEAT_SCHEDULE", None):

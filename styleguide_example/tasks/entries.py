@@ -106,14 +106,18 @@ class Entry:
         if self.priority is not None:
             self.task.priority_check(self.priority)
         if self.expires_seconds is not None and self.expires_seconds < 1:
-            raise ValueError("a run that expires at once can never run.")
-        seconds = (self.jitter_seconds, self.grace_seconds or 0, self.expires_seconds or 0)
-        if min(seconds) < 0:
-            raise ValueError("seconds are not negative.")
-        if max(seconds) > SECONDS_MAX:
-            raise ValueError("more than ten years of seconds are a typing mistake.")
+            raise ValueError("expires_seconds is at least 1: a run that expires at once can never run.")
+        for name in ("jitter_seconds", "grace_seconds", "expires_seconds"):
+            self._check_seconds(name)
         if self.grace_seconds is not None and self.missed_runs is MissedRuns.SKIP:
             raise ValueError("grace_seconds says how late a missed run is made up for; here it is not.")
+
+    def _check_seconds(self, name: str) -> None:
+        seconds = getattr(self, name) or 0
+        if seconds < 0:
+            raise ValueError(f"{name} is not negative.")
+        if seconds > SECONDS_MAX:
+            raise ValueError(f"{name} is more than ten years, which is a typing mistake.")
 
     def _check_kwargs(self) -> None:
         try:

@@ -74,12 +74,12 @@ class TestEntry:
 
     @pytest.mark.parametrize("changes", [{"jitter_seconds": -1}, {"grace_seconds": -1}])
     def test_refuses_negative_seconds(self, changes: dict[str, int]) -> None:
-        with pytest.raises(ValueError, match=r"^'Sweep': seconds are not negative\.$"):
+        with pytest.raises(ValueError, match=rf"^'Sweep': {next(iter(changes))} is not negative\.$"):
             entry_make(**changes)
 
     @pytest.mark.parametrize("seconds", [0, -1])
     def test_refuses_a_run_that_could_never_start(self, seconds: int) -> None:
-        with pytest.raises(ValueError, match=r"^'Sweep': a run that expires at once can never run\.$"):
+        with pytest.raises(ValueError, match=r"^'Sweep': expires_seconds is at least 1: a run that expires at once can never run\.$"):
             entry_make(expires_seconds=seconds)
 
     def test_refuses_a_grace_that_nothing_asks_for(self) -> None:

@@ -16,6 +16,8 @@ from styleguide_example.tasks.timing import Cron, Every
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
+SWEEPS = [entry for entry in TIMETABLE if entry.overlap == Overlap.SKIP]
+
 each_entry = pytest.mark.parametrize("entry", TIMETABLE, ids=lambda entry: entry.name)
 
 
@@ -57,7 +59,7 @@ class TestTimetable:
         assert sweep.when.seconds <= 15
         assert sweep.task.default_priority == Priority.RESERVED
 
-    @pytest.mark.parametrize("entry", [entry for entry in TIMETABLE if entry.overlap == Overlap.SKIP], ids=str)
+    @pytest.mark.parametrize("entry", SWEEPS, ids=lambda entry: entry.name)
     def test_lets_no_sweep_whose_message_was_lost_keep_back_the_others_for_long(self, entry: Entry) -> None:
         assert isinstance(entry.when, Every)
         assert entry.expires_seconds == entry.when.seconds
