@@ -13,7 +13,7 @@ statement. What a holder has to say is said again when the database was away for
 
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -52,6 +52,11 @@ def lease_extend(rows: QuerySet[Any], *, token: uuid.UUID, seconds: float, **cha
 def lease_release(rows: QuerySet[Any], *, token: uuid.UUID, **changes: Any) -> bool:
     """Give the row back and record ``changes``. False: the lease was lost, and nothing was changed."""
     return rows.filter(lease_token=token).update(**_NO_LEASE, **changes) == 1
+
+
+def moment_now(rows: QuerySet[Any]) -> datetime | None:
+    """Return the time by the database's clock, for a due time that is computed (*One clock*). None: there is no row."""
+    return rows.annotate(database_now=Now()).values_list("database_now", flat=True).first()
 
 
 def leases_expired(rows: QuerySet[Any]) -> QuerySet[Any]:

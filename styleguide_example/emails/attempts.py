@@ -61,10 +61,11 @@ def attempt_record(email: Email, *, token: uuid.UUID, failure: Failure) -> tuple
     Returns whether it was recorded (False: the lease was lost, nothing was changed), and when the next attempt is due
     (None: never; the e-mail has to be ended).
     """
-    now = timezone.now()
+    row = Email.objects.filter(pk=email.pk)
+    now = leases.moment_now(row) or timezone.now()  # of one that was deleted nothing is recorded
     next_at = _next_attempt_at(email, failure, now)
     recorded = leases.lease_release(
-        Email.objects.filter(pk=email.pk),
+        row,
         token=token,
         next_attempt_at=next_at,
         woken_at=None,

@@ -21,6 +21,9 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.production")
 
 WORKER_BROKER_TIMEOUT_SECONDS = 10
+#: Options that are called a time-out, and are not how long the broker is waited for. With ``retry_on_timeout`` redis-py
+#: would connect again by itself and then read without a time-out: when Redis was restarted quickly, the worker hung.
+_NOT_PATIENCE = frozenset({"visibility_timeout", "retry_on_timeout"})
 IDLE_TRANSACTION_LIMIT = "5s"  # of beat
 
 app = Celery("styleguide_example", task_cls="styleguide_example.common.wakeups:WakeUpTask")
@@ -47,7 +50,7 @@ def broker_patience(conf: Any, **_: Any) -> None:
     """A worker may wait for a slow broker; the settings are those of a request, behind which a person waits."""
     conf.broker_connection_timeout = WORKER_BROKER_TIMEOUT_SECONDS
     conf.broker_transport_options = {
-        name: WORKER_BROKER_TIMEOUT_SECONDS if name.endswith("_timeout") and name != "visibility_timeout" else value
+        name: WORKER_BROKER_TIMEOUT_SECONDS if name.endswith("_timeout") and name not in _NOT_PATIENCE else value
         for name, value in conf.broker_transport_options.items()
     }
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -42,6 +43,20 @@ class TestEmailSendRefused:
 
         assert send(email_made_due(email)).status == Email.Status.SENT
         assert smtp.copies() == {email.message_id: 1}
+
+    @pytest.mark.parametrize("hours", [-1, 1])
+    def test_for_now_is_due_again_by_the_clock_of_the_database(
+        self, smtp: SMTPServer, send: Send, settings: Settings, hours: int
+    ) -> None:
+        smtp.fail("rcpt", "450 mailbox busy")
+        with time_machine.travel(timedelta(hours=hours)):  # the worker's own
+            email = send(email_asked_for())
+
+        assert email.next_attempt_at is not None
+        waits = (email.next_attempt_at - timezone.now()).total_seconds()
+        assert -5 < waits <= settings.EMAIL_SENDING_BACKOFF_SECONDS
+        age = (timezone.now() - email.failed_attempts.get().ended_at).total_seconds()
+        assert -1 < age < 5
 
     @pytest.mark.parametrize("step", PHASES)
     @pytest.mark.parametrize("answer", FOR_GOOD)

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from styleguide_example.common.tests.brokers import app_for
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.emails.tasks import email_cleanup
-from styleguide_example.tasks.celery import app, connections_check, idle_transaction_limit
+from styleguide_example.tasks.celery import app, broker_patience, connections_check, idle_transaction_limit
 
 # Sorted, because Celery keeps them in an order of chance, and each process of the suite must list the same tests.
 OURS = [app.tasks[name] for name in sorted(app.tasks) if name.startswith("styleguide_example.")]
@@ -64,6 +64,20 @@ class TestWorker:
     def test_waits_for_a_broker_that_is_not_there_yet(self) -> None:
         assert app.conf.broker_connection_retry_on_startup
         assert app.conf.broker_connection_max_retries is None
+
+    def test_waits_longer_for_redis_and_never_reads_again_by_itself(self) -> None:
+        with app_for("redis://localhost:1/0") as other:
+            broker_patience(other.conf)
+            options = other.conf.broker_transport_options
+        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (10, 10)
+        assert options["visibility_timeout"] == 300
+        assert options["retry_on_timeout"] is False
+
+    def test_waits_longer_for_rabbitmq(self) -> None:
+        with app_for("amqp://localhost:1//") as other:
+            broker_patience(other.conf)
+            options = other.conf.broker_transport_options
+        assert {seconds for name, seconds in options.items() if name.endswith("_timeout")} == {10}
 
     @pytest.mark.parametrize("task", OURS, ids=lambda task: task.name)
     def test_knows_no_task_that_speaks_of_priorities_in_another_way(self, task: Any) -> None:
