@@ -142,6 +142,15 @@ def job_kind_find(name: str) -> JobKind | None:
     return _KINDS.get(name)
 
 
+def task_name(*, kind: str, default: str) -> str:
+    """Return the name of the task that does the work of this kind today; ``default`` for what is no kind.
+
+    A row keeps the name that it was written with, and a release may have renamed the task since.
+    """
+    declared = job_kind_find(kind)
+    return default if declared is None else declared.task.name
+
+
 def job_kinds() -> list[JobKind]:
     """Return all kinds, by name."""
     return sorted(_KINDS.values(), key=lambda kind: kind.name)

@@ -8,6 +8,7 @@ from celery import current_app
 from django.db import transaction
 
 from styleguide_example.common.wakeups import CLOCK_TOLERANCE, ETA_MAX_SECONDS
+from styleguide_example.jobs.kinds import task_name
 from styleguide_example.jobs.models import Job
 
 logger = structlog.get_logger(__name__)
@@ -29,7 +30,7 @@ def job_wake(job: Job, *, wait_seconds: float = 0) -> bool:
 
     False too for a task that this process does not know: one that does may sweep next.
     """
-    task: Any = current_app.tasks.get(job.task)
+    task: Any = current_app.tasks.get(task_name(kind=job.kind, default=job.task))
     if task is None:
         logger.warning("job_task_unknown", job_id=str(job.pk), task=job.task, next="a newer worker's sweep wakes it")
         return False

@@ -17,7 +17,7 @@ from styleguide_example.jobs.chains import chain_continue, chains_left_behind
 from styleguide_example.jobs.dispatch import queue_names
 from styleguide_example.jobs.ending import CANCELLED, TERMINATED, Ending, job_end
 from styleguide_example.jobs.enums import ACTIVE_STATES, RUNNING_STATES, WAITING_STATES, ErrorCode, JobState, Scope
-from styleguide_example.jobs.kinds import job_kind_find
+from styleguide_example.jobs.kinds import job_kind_find, job_kinds
 from styleguide_example.jobs.messages import job_wake
 from styleguide_example.jobs.models import Job
 from styleguide_example.jobs.pauses import not_paused
@@ -56,12 +56,17 @@ def job_sweep() -> list[Job]:
 
 def _due() -> list[Job]:
     """The rows to wake, of each queue for itself: those of a queue that is full stand in front of no other's."""
-    rows = not_paused(Job.objects.filter(state__in=WAITING_STATES, finished_at__isnull=True))
+    rows = not_paused(Job.objects.filter(_is_for_us(), state__in=WAITING_STATES, finished_at__isnull=True))
     due = rows_to_wake(rows, again_after_seconds=settings.JOB_WAKE_AGAIN_SECONDS)
     urgent_first = due.order_by("priority", "next_attempt_at")
     queues = [in_scope(scope=Scope.QUEUE, name=name) for name in queue_names()]
     elsewhere = ~Q(queue__in=["", *queue_names()])  # of a queue that was taken out of the settings
     return [job for queue in (*queues, elsewhere) for job in urgent_first.filter(queue)[: settings.JOB_SWEEP_LIMIT]]
+
+
+def _is_for_us() -> Q:
+    """What only another release knows is left alone: noted as woken by us, it would not be by the sweep of that one."""
+    return Q(kind__in=[kind.name for kind in job_kinds()]) | Q(task__in=list(current_app.tasks))
 
 
 def jobs_wake(jobs: list[Job], *, messages_waiting: Callable[..., int | None]) -> None:

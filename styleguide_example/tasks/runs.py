@@ -30,6 +30,8 @@ RUN_HEADER = "schedule_run"
 WAKE_AGAIN_SECONDS = 60
 #: A run whose worker was killed is begun again, up to so many times: it may be the run that kills.
 ATTEMPTS_MAX = 3
+#: A run of a task that this release does not have is left so long to a beat of one that does.
+UNKNOWN_LEFT_SECONDS = 300
 #: So many messages wait in the queue at most before the sweep adds no more.
 SWEEP_LIMIT = 1000
 
@@ -234,7 +236,10 @@ def _end_one_offs(missed: Iterable[int], rows: Mapping[int, PeriodicTask]) -> No
 
 def _publish(run: Published) -> bool:
     task: Any = current_app.tasks.get(run.row.task)
-    if task is None or not getattr(task, "schedulable", False):
+    if task is None:  # in the middle of a deploy a beat of the other release knows it
+        _refuse(run, LookupError(f"No task is called {run.row.task}."), left_seconds=UNKNOWN_LEFT_SECONDS)
+        return False
+    if not getattr(task, "schedulable", False):
         raise ValueError(f"No task called {run.row.task} may be scheduled.")
     queue_check(run.row.queue)
     if run.row.priority is not None:
@@ -255,10 +260,10 @@ def _publish(run: Published) -> bool:
     )
 
 
-def _refuse(run: Published, error: Exception) -> None:
-    """End a run that cannot become a message, so that the next one is not held back by it."""
+def _refuse(run: Published, error: Exception, *, left_seconds: float = 0) -> None:
+    """End a run that cannot become a message, when it is due for so long: the next one is not held back by it."""
     logger.error("schedule_cannot_be_called", schedule=run.row.name, task=run.row.task, error=str(error))
-    ScheduleRun.objects.filter(pk=run.run_id).update(
+    ScheduleRun.objects.filter(pk=run.run_id, next_attempt_at__lte=Now() - timedelta(seconds=left_seconds)).update(
         state=RunState.FAILURE, finished_at=Now(), next_attempt_at=None, error=f"{type(error).__name__}: {error}"
     )
 

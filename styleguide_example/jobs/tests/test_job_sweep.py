@@ -66,6 +66,11 @@ class TestJobSweepOfWhatIsDue:
         assert _swept() == set()
         assert list(Job.objects.order_by("pk").values()) == before
 
+    def test_leaves_what_only_another_release_knows(self) -> None:
+        _due(kind="of-a-newer-release", task="tests.of_a_newer_release")
+        renamed = _due(task="tests.of_a_former_release")
+        assert _swept() == {renamed.pk}
+
     def test_leaves_the_parts_that_are_not_in_their_window(self) -> None:
         batch_make(JobState.PENDING, next_attempt_at=None, parent={"cancel_requested_at": timezone.now()})
         assert _swept() == set()

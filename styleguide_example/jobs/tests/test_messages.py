@@ -7,9 +7,12 @@ from pytest_django import Settings
 
 from styleguide_example.common.tests.brokers import messages_take
 from styleguide_example.common.tests.processes import Queue
+from styleguide_example.jobs.enums import JobState
 from styleguide_example.jobs.messages import JOB_HEADER, job_wake
+from styleguide_example.jobs.models import Job
 from styleguide_example.jobs.services import Options, job_batch_start, job_start
 from styleguide_example.jobs.tests.factories import JobFactory
+from styleguide_example.jobs.tests.messages import messages_work, read
 from styleguide_example.jobs.tests.work import PLAIN
 from styleguide_example.tasks.celery import app as celery_app
 from styleguide_example.users.tests.factories import user_confirmed
@@ -39,6 +42,14 @@ class TestTheMessageOfAJob:
         job = JobFactory.create(task="tests.of-a-newer-release")
         assert not job_wake(job)
         assert len(queue) == 0
+
+    def test_calls_the_task_of_its_kind_though_that_was_renamed_since_the_row_was_written(self) -> None:
+        job = job_start(kind=PLAIN, options=Options(person_waits=True))
+        messages_take(celery_app)
+        Job.objects.update(task="tests.of-a-former-release")
+        assert job_wake(read(job))
+        messages_work()
+        assert read(job).state == JobState.SUCCESS
 
     def test_has_the_time_limit_of_every_task_unless_the_job_has_its_own(self, settings: Settings) -> None:
         job_start(kind=PLAIN, options=Options(person_waits=True))

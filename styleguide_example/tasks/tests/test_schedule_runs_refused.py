@@ -9,7 +9,7 @@ from styleguide_example.common.tests.processes import Queue
 from styleguide_example.emails.tasks import email_send
 from styleguide_example.tasks.enums import RunState
 from styleguide_example.tasks.models import ScheduleRun
-from styleguide_example.tasks.runs import runs_sweep
+from styleguide_example.tasks.runs import WAKE_AGAIN_SECONDS, runs_sweep
 from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, schedule_make
 from styleguide_example.tasks.tests.workers import run_make
 from styleguide_example.tasks.timing import Every
@@ -59,6 +59,22 @@ class TestTaskThatMayNotBeScheduledAnyMore:
         run = ScheduleRun.objects.get()
         assert (run.state, len(queue)) == (RunState.FAILURE, 0)
         assert f"No task called {email_send.name} may be scheduled" in run.error
+
+
+class TestTaskThatThisReleaseDoesNotHave:
+    def test_keeps_its_run_for_a_beat_that_knows_it(self, queue: Queue) -> None:
+        row = schedule_make("Sweep", TEN)
+        run_make(row)
+        PeriodicTask.objects.update(task="tests.of_another_release")
+        runs_sweep()
+        run = ScheduleRun.objects.get()
+        assert (run.state, len(queue)) == (RunState.WAITING, 0)
+        assert run.woken_at is not None  # so that it does not stand before all others in each sweep
+
+        PeriodicTask.objects.update(task=row.task)
+        ScheduleRun.objects.update(woken_at=run.woken_at - timedelta(seconds=WAKE_AGAIN_SECONDS))
+        runs_sweep()
+        assert len(queue) == 1
 
 
 class TestQueueThatNobodyEmpties:
