@@ -37,7 +37,7 @@ ifneq ($(BENCH_USABLE),yes)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test pytest coverage bench bench-quick check audit format requirements migrations shell clean
+.PHONY: help setup run demo test pytest coverage faults faults-quick bench bench-quick check audit format requirements migrations shell clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,6 +73,12 @@ pytest: $(STAMP)
 
 coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
+
+faults: $(STAMP) ## Break one thing at a time under the running product, and count what is lost or doubled; ARGS=--help
+	@$(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m faults $(ARGS)
+
+faults-quick: $(STAMP) ## The decisive ten of it, in under four minutes; needs a RabbitMQ server
+	@$(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m faults --quick $(ARGS)
 
 bench: $(BENCH_STAMP) ## Measure many e-mails against other ways to send them, on PostgreSQL and RabbitMQ: half an hour
 	@$(BENCH_VENV)/bin/python -m benchmarks.bulk $(ARGS)

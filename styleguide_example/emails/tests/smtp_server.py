@@ -79,6 +79,8 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         self.refusals: dict[str, str] = {}
         self.extensions = ["8BITMIME", "PIPELINING", "SIZE 50000000"]
         self.silent_for: set[str] = set()
+        #: The ports of the clients that wait for an answer in vain.
+        self.silent_to: set[int] = set()
         self.seconds_per_connection = 0.0
         self.seconds_per_command = 0.0
         self.seconds_per_message = 0.0
@@ -259,6 +261,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             self.server.released.wait(60)
             answer = usual
         if answer.endswith(SILENCE):
+            self.server.silent_to.add(int(self.client_address[1]))
             self.server.stopped.wait(60)
             raise _HungUpError
         if answer.endswith(TRICKLE):
