@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn, Self
@@ -47,7 +48,7 @@ class Received:
 
     @property
     def message_id(self) -> str:
-        return str(self.message["Message-ID"])
+        return str(BytesHeaderParser(policy=policy.default).parsebytes(self.data)["Message-ID"])
 
 
 class SMTPServer(socketserver.ThreadingTCPServer):

@@ -1,0 +1,1 @@
+"""What only the release after a deploy has: a migration, new tasks, and a new name for one of them."""

@@ -1,0 +1,154 @@
+"""What is shown and written of a run: a table for the terminal, JSON for programs, a page for people."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from faults.processes import ROOT
+from faults.running import Line
+
+PAGE = ROOT / "docs" / "reliability" / "scorecard.md"
+DATA = PAGE.with_suffix(".json")
+
+
+def as_json(lines: Sequence[Line]) -> dict[str, Any]:
+    """Return the scorecard as it is written for programs."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": _commit(),
+        "machine": _machine(),
+        "profiles": sorted({line.profile for line in lines}),
+        "lines": [_line(line) for line in lines],
+    }
+
+
+def table(lines: Sequence[Line]) -> list[str]:
+    """Return the lines of the table for a terminal."""
+    header = f"{'id':<5} {'profile':<20} {'asked':>7} {'lost':>5} {'stuck':>6} {'twice':>11} {'recovered':>16}  held"
+    return [header, "-" * len(header), *map(_row, lines)]
+
+
+def page(card: dict[str, Any]) -> str:
+    """Return the scorecard as a page in Markdown."""
+    held = sum(line["is_held"] for line in card["lines"])
+    head = [
+        "# Scorecard",
+        "",
+        "What was broken under a running product, and what was left of it. Written by `make faults`; do not edit.",
+        "",
+        f"Measured on {card['date']}, commit {card['commit']}, {card['machine']}.",
+        f"{held} of {len(card['lines'])} lines held. Lost and stuck must be 0 in each; its command repeats it.",
+        "Counted in rows by plain SQL, at the mail server by Message-ID and recipient, in lines that bodies left.",
+        "",
+    ]
+    titles = list(dict.fromkeys((line["id"], line["title"]) for line in card["lines"]))
+    return "\n".join([*head, *(text for key, title in titles for text in _section(key, title, card["lines"]))])
+
+
+def write(card: dict[str, Any], *, data: Path, text: Path | None = None) -> None:
+    """Write the JSON, and the page if one is wanted."""
+    data.parent.mkdir(parents=True, exist_ok=True)
+    data.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n")
+    if text is not None:
+        text.write_text(page(card))
+
+
+def _line(line: Line) -> dict[str, Any]:
+    scenario, outcome = line.scenario, line.outcome
+    arguments = scenario.arguments or f"--only {scenario.key}"
+    return {
+        "id": scenario.key,
+        "title": scenario.title,
+        "profile": line.profile,
+        "load": scenario.load,
+        "fault": " ".join((scenario.body.__doc__ or "").split()),
+        "expected": {
+            "lost": 0,
+            "stuck": 0,
+            "duplicates_at_most": outcome.duplicates_at_most,
+            "recovered_at_most_seconds": outcome.recovered_at_most,
+        },
+        "measured": {
+            "asked": outcome.count.asked,
+            "lost": outcome.count.lost,
+            "stuck": outcome.count.stuck,
+            "duplicates": outcome.count.duplicates,
+            "recovered_seconds": None if outcome.recovered_seconds is None else round(outcome.recovered_seconds, 1),
+        },
+        "is_held": outcome.is_held,
+        "failures": outcome.failures(),
+        "seen": outcome.seen,
+        "seconds": round(line.seconds, 1),
+        "command": f'make faults ARGS="{arguments} --profile {line.profile}"',
+    }
+
+
+def _row(line: Line) -> str:
+    outcome, count = line.outcome, line.outcome.count
+    twice = f"{count.duplicates} (≤ {outcome.duplicates_at_most})"
+    verdict = "yes" if outcome.is_held else f"NO: {'; '.join(outcome.failures())}"
+    return (
+        f"{line.scenario.key:<5} {line.profile:<20} {count.asked:>7,} {count.lost:>5} {count.stuck:>6} {twice:>11} "
+        f"{_recovered(outcome.recovered_seconds, outcome.recovered_at_most):>16}  {verdict}"
+    )
+
+
+def _recovered(seconds: float | None, at_most: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:.1f} s" if at_most is None else f"{seconds:.1f} s (≤ {at_most:.0f})"
+
+
+def _section(key: str, title: str, lines: Sequence[dict[str, Any]]) -> list[str]:
+    mine = [line for line in lines if line["id"] == key]
+    first = mine[0]
+    return [
+        f"## {key}: {title}",
+        "",
+        f"{first['fault']} Load: {first['load']}.",
+        "",
+        "| profile | asked | lost | stuck | duplicates | recovered | held |",
+        "|---|---|---|---|---|---|---|",
+        *map(_cells, mine),
+        "",
+        *([f"Seen: {first['seen']}", ""] if first["seen"] else []),
+        f'`make faults ARGS="--only {key}"`',
+        "",
+    ]
+
+
+def _cells(line: dict[str, Any]) -> str:
+    measured, expected = line["measured"], line["expected"]
+    cells = [
+        line["profile"],
+        f"{measured['asked']:,}",
+        measured["lost"],
+        measured["stuck"],
+        f"{measured['duplicates']} (at most {expected['duplicates_at_most']})",
+        _recovered(measured["recovered_seconds"], expected["recovered_at_most_seconds"]),
+        "yes" if line["is_held"] else f"**no**: {'; '.join(line['failures'])}",
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],  # noqa: S607  whichever git there is
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
