@@ -110,7 +110,7 @@ def email_send_due(self: WakeUpTask) -> None:
 @shared_task(
     base=WakeUpTask,
     default_priority=Priority.RESERVED,
-    # The next one goes on where this one stopped. One whose worker was killed is in the way of it until its limit is over.
+    # The next one goes on where this one stopped, and begins beside it: so few of them are at work at once.
     soft_time_limit=20,
     time_limit=25,
     schedulable=True,

@@ -13,7 +13,7 @@ task_starting.connect(claims.job_claim)
 task_postrun.connect(claims.job_record)
 
 
-# The next one goes on where this one stopped. One whose worker was killed is in the way of it until its limit is over.
+# The next one goes on where this one stopped, and begins beside it: so few of them are at work at once.
 @shared_task(
     base=WakeUpTask, default_priority=Priority.RESERVED, soft_time_limit=20, time_limit=25, schedulable=True
 )  # seconds

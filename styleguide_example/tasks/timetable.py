@@ -9,7 +9,6 @@ from styleguide_example.jobs.tasks import job_cleanup as job_cleanup_task
 from styleguide_example.jobs.tasks import job_sweep as job_sweep_task
 from styleguide_example.notifications.tasks import notification_cleanup as notification_cleanup_task
 from styleguide_example.tasks.entries import Entry
-from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.tasks import schedule_run_cleanup as schedule_run_cleanup_task
 from styleguide_example.tasks.timing import Cron, Every
 from styleguide_example.users.tasks import session_cleanup as session_cleanup_task
@@ -21,9 +20,8 @@ TIMETABLE = [
         # Cron cannot say it: a lost message should cost seconds, not minutes.
         when=Every(timedelta(seconds=10)),
         in_words="Every 10 seconds",
-        # The next one does what a missed one would have done. So none waits longer than until then: one whose message
-        # was lost with its worker must not keep the others from mending just that.
-        overlap=Overlap.SKIP,
+        # The next one does what a missed one would have done, so none waits longer. And none is skipped because the one
+        # before is still going (`overlap`): it may have died with its worker, and would keep the others from mending that.
         expires_seconds=10,
     ),
     Entry(
@@ -39,7 +37,6 @@ TIMETABLE = [
         # Cron cannot say it: a killed worker should cost its job seconds, not minutes.
         when=Every(timedelta(seconds=10)),
         in_words="Every 10 seconds",
-        overlap=Overlap.SKIP,
         expires_seconds=10,
     ),
     Entry(

@@ -79,7 +79,8 @@ class TestEntry:
 
     @pytest.mark.parametrize("seconds", [0, -1])
     def test_refuses_a_run_that_could_never_start(self, seconds: int) -> None:
-        with pytest.raises(ValueError, match=r"^'Sweep': expires_seconds is at least 1: a run that expires at once can never run\.$"):
+        expected = r"^'Sweep': expires_seconds is at least 1: a run that expires at once can never run\.$"
+        with pytest.raises(ValueError, match=expected):
             entry_make(expires_seconds=seconds)
 
     def test_refuses_a_grace_that_nothing_asks_for(self) -> None:
