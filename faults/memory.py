@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from faults import scorecard
 from faults.edges import Ledger
@@ -20,7 +21,7 @@ from faults.stack import Stack
 PICTURE = ROOT / "docs" / "reliability" / "memory.svg"
 NOTES = "rss.csv"
 #: Those of a deployment: nothing here has to be waited for, and nothing shall be ended because the machine is busy.
-DEPLOYED_TIMES: dict[str, object] = {
+DEPLOYED_TIMES: dict[str, Any] = {
     "EMAIL_TIMEOUT_SECONDS": 15,
     "EMAIL_TIMEOUT_AFTER_DATA_SECONDS": 45,
     "CELERY_TASK_SOFT_TIME_LIMIT_SECONDS": 90,

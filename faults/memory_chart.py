@@ -22,7 +22,7 @@ def chart(growth: Growth, *, about: str, load: str) -> str:
     panels = [(kind, [trace for trace in growth.traces if trace.kind == kind]) for kind in KINDS]
     panels = [(kind, traces) for kind, traces in panels if traces]
     height = TOP + sum(GAP + _height(traces) for _, traces in panels) + 12
-    y = TOP
+    y: float = TOP
     drawn: list[str] = []
     for kind, traces in panels:
         drawn += _panel(TITLES[kind], traces, y, growth.seconds)

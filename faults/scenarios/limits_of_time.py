@@ -105,8 +105,9 @@ def clock_jumps(run: Run) -> Outcome:
     leader = run.stack.leader()
     beat = next(beat for beat in run.stack.beats if beat is not leader)
     with _one_machine(run, [run.stack.web, run.stack.workers[0], beat]) as clock:
-        leader.kill()
-        run.wait_until(lambda: run.stack.leader() is beat, what="the beat of that machine to lead")
+        with leader.left_down():
+            leader.kill()
+            run.wait_until(lambda: run.stack.leader() is beat, what="the beat of that machine to lead")
         with run.load.schedule(), run.load.signing_up(every=0.1) as answers:
             _jump(run, clock)
         run.recovered()

@@ -21,7 +21,7 @@ TIMETABLE = [
         when=Every(timedelta(seconds=10)),
         in_words="Every 10 seconds",
         # The next one does what a missed one would have done, so none waits longer. And none is skipped because the one
-        # before is still going (`overlap`): it may have died with its worker, and would keep the others from mending that.
+        # before still goes (`overlap`): it may have died with its worker, and would keep the others from mending that.
         expires_seconds=10,
     ),
     Entry(
