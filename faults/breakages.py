@@ -3,6 +3,7 @@
 import shutil
 import signal
 import sqlite3
+from contextlib import ExitStack
 from functools import partial
 
 import psycopg
@@ -150,12 +151,12 @@ def _database_lock(breaker: Breaker, _: Fault) -> Undo:
     database = breaker.run.database
     if not isinstance(database, SQLiteDatabase):
         raise LeftOutError("this profile has none.")
-    lock = database.locked()
+    held = ExitStack()
     try:
-        lock.__enter__()
+        held.enter_context(database.locked())
     except sqlite3.OperationalError:
         raise LeftOutError("others were quicker for too long.") from None
-    return partial(lock.__exit__, None, None, None)
+    return held.close
 
 
 # -- The mail server, and the cable ------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ def plan(seed: int, *, seconds: float) -> list[Fault]:
     One that its profile cannot have (a database that is no server) is left out when its time comes, so that the plan
     of a seed is the same everywhere. No target has two at once.
     """
-    found = []
+    found: list[Fault] = []
     for fault in _endless(random.Random(seed)):  # noqa: S311  to be repeated, not to be secret
         if fault.ends_at > seconds:
             return found

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from faults import __main__ as cli
+from faults import scorecard
 from faults.profiles import ALL, RABBITMQ
+from faults.scenario import scenarios_found
 from faults.tests.outcomes import line_held, line_lost
 
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where the scorecard is written, if it is."""
-    monkeypatch.setattr(cli.scorecard, "DATA", tmp_path / "reliability" / "scorecard.json")
-    monkeypatch.setattr(cli.scorecard, "PAGE", tmp_path / "reliability" / "scorecard.md")
+    monkeypatch.setattr(scorecard, "DATA", tmp_path / "reliability" / "scorecard.json")
+    monkeypatch.setattr(scorecard, "PAGE", tmp_path / "reliability" / "scorecard.md")
     return tmp_path / "reliability"
 
 
@@ -46,7 +48,7 @@ class TestScenarios:
         assert {"E2", "E8a", "S2"} <= set(_keys())
 
     def test_are_the_decisive_ones_when_it_has_to_be_quick(self) -> None:
-        assert _keys("--quick") == [each.key for each in cli.scenarios_found() if each.is_decisive]
+        assert _keys("--quick") == [each.key for each in scenarios_found() if each.is_decisive]
 
     def test_are_in_the_order_of_their_numbers(self) -> None:
         keys = _keys()

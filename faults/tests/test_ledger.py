@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -36,7 +37,7 @@ class DatabaseOfTest:
         # Not `now()`, which in a transaction is the moment of its beginning; and `%` doubled for Django's cursor.
         self.now = "clock_timestamp()" if is_postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
 
-    def rows(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         with connection.cursor() as cursor:
             cursor.execute(statement, list(parameters))
             return list(cursor.fetchall())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from faults import __main__ as cli
-from faults import invariants
+from faults import invariants, scorecard
 from faults.breakages import MAKERS
 from faults.invariants import Arrival, EmailNow, JobNow, RunNow, Trouble
 from faults.plans import CABLE, COMPONENTS, CUT_OFF, KINDS, Fault, plan
@@ -31,7 +31,7 @@ class TestOptions:
 
     def test_name_the_command_that_repeats_it(self) -> None:
         (chosen,) = cli.chosen(cli.options_read(["--random", "60", "--seed", "7"]))
-        (found,) = cli.scorecard.as_json([replace(line_held(profile=RABBITMQ), scenario=chosen)])["lines"]
+        (found,) = scorecard.as_json([replace(line_held(profile=RABBITMQ), scenario=chosen)])["lines"]
         assert found["command"] == 'make faults ARGS="--random 60 --seed 7 --profile postgresql-rabbitmq"'
         assert found["fault"].startswith("Kill, stop, cut off")
 
@@ -40,7 +40,7 @@ class TestOptions:
         assert len(titles) > 1
 
     def test_leave_the_scorecard_alone(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(cli.scorecard, "DATA", tmp_path / "scorecard.json")
+        monkeypatch.setattr(scorecard, "DATA", tmp_path / "scorecard.json")
         cli.report(cli.options_read(["--random", "60"]), [line_held()])
         assert list(tmp_path.iterdir()) == []
 

@@ -56,7 +56,8 @@ def lease_release(rows: QuerySet[Any], *, token: uuid.UUID, **changes: Any) -> b
 
 def moment_now(rows: QuerySet[Any]) -> datetime | None:
     """Return the time by the database's clock, for a due time that is computed (*One clock*). None: there is no row."""
-    return rows.annotate(database_now=Now()).values_list("database_now", flat=True).first()
+    now: datetime | None = rows.annotate(database_now=Now()).values_list("database_now", flat=True).first()
+    return now
 
 
 def leases_expired(rows: QuerySet[Any]) -> QuerySet[Any]:

@@ -63,7 +63,7 @@ class TestTimetable:
         assert isinstance(entry.when, Every)
         assert entry.overlap == Overlap.ALLOW
         assert entry.expires_seconds == entry.when.seconds
-        assert entry.task.time_limit <= 3 * entry.when.seconds  # so no more than three are at work, however slow
+        assert (entry.task.time_limit or 0) <= 3 * entry.when.seconds  # so no more than three are at work, however slow
 
     def test_has_each_name_once(self) -> None:
         names = [entry.name for entry in TIMETABLE]
