@@ -65,6 +65,11 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # a generic in the 
         """Also guards deleting a selection."""
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What belongs to a person goes with them, such as tokens, which nobody may delete by themselves."""
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        return to_delete, counts, needed & {User._meta.verbose_name}, protected
+
     def save_model(
         self,
         request: HttpRequest,

@@ -4,6 +4,7 @@ from django.test import Client
 from django.urls import reverse
 from lxml import html  # type: ignore[import-untyped]  # lxml ships no types
 
+from styleguide_example.api.tests.clients import token_client
 from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import PASSWORD, UserFactory, user_confirmed, user_onboarded, user_staff
 
@@ -96,6 +97,17 @@ class TestUserAdmin:
         assert 'name="email"' not in page
         assert 'name="email_confirmed_at' not in page
         assert 'name="is_superuser"' in page
+
+    def test_deletes_with_a_person_what_nobody_deletes_alone(self) -> None:
+        user = user_confirmed()
+        token_client(user)
+        url = reverse("admin:users_user_delete", args=[user.pk])
+
+        client = _staff_client(*EVERYTHING)
+        assert "API token" in client.get(url).content.decode()
+        client.post(url, {"post": "yes"})
+
+        assert not User.objects.filter(pk=user.pk).exists()
 
     def test_deletes(self) -> None:
         user = user_confirmed()
