@@ -84,6 +84,7 @@ class Feeder:
         except queue.Empty:
             raise FaultsError(f"The feeder did not answer in {seconds:.0f} s; {self._log.name} may say why.") from None
         if answer is None:
+            self._answers.put(None)  # for whoever asks next, in another thread
             raise FaultsError(f"The feeder has ended; {self._log.name} says why.")
         self._open_calls -= "result" in answer or "error" in answer
         return answer

@@ -11,8 +11,9 @@ from statistics import linear_regression, pstdev
 from faults.errors import FaultsError
 from faults.rss import COLUMNS, Sample
 
-#: Two of the blocks in which Python asks for memory (CPython 3.11, ``Objects/obmalloc.c``: ``ARENA_BITS``).
-NOISE_MIB = 2.0
+#: A slower rise is not told from memory that settles: in half an hour it is two of the blocks in which Python asks for
+#: memory (CPython 3.11, ``Objects/obmalloc.c``: ``ARENA_BITS``). A rate, so that a short run is not judged more mildly.
+NOISE_MIB_AN_HOUR = 4.0
 #: Kinds of processes in the order in which they are shown, by how their names begin.
 WEB, WORKERS, BEATS, SERVERS = "web", "worker", "beat", "servers"
 KINDS = (WEB, WORKERS, BEATS, SERVERS)
@@ -45,10 +46,11 @@ class Trace:
 
     @property
     def noise_mib(self) -> float:
-        """How much of a rise says nothing: two standard deviations about that line, and ``NOISE_MIB`` at least."""
+        """How much of a rise says nothing: two standard deviations about that line, or what settling takes."""
         seconds, mib = self._second_half()
         slope, start = linear_regression(seconds, mib)
-        return max(2 * pstdev(y - start - slope * x for x, y in zip(seconds, mib, strict=True)), NOISE_MIB)
+        wavering = pstdev(y - start - slope * x for x, y in zip(seconds, mib, strict=True))
+        return max(2 * wavering, NOISE_MIB_AN_HOUR * (seconds[-1] - seconds[0]) / 3600)
 
     @property
     def is_bounded(self) -> bool:

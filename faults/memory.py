@@ -9,6 +9,7 @@ from typing import Any
 
 from faults import scorecard
 from faults.edges import Ledger
+from faults.errors import FaultsError
 from faults.growth import Growth, growth_read
 from faults.load import Load
 from faults.memory_chart import chart
@@ -77,6 +78,8 @@ def _load(stack: Stack, profile: str, minutes: float, say: Callable[[str], None]
             _rounds(run, minutes)
     except KeyboardInterrupt:
         say("Stopped early.")
+    except FaultsError as error:  # what was noted until then is worth a picture
+        run.expect(is_so=False, otherwise=str(error))
     run.recovered()
     return run.outcome()
 

@@ -69,7 +69,7 @@ CELERY_WORKER_CONSUMER = "styleguide_example.tasks.consumer:Consumer"
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CONCURRENCY = env.int("CELERY_WORKER_CONCURRENCY", default=2, at_least=1)
 # Soft is an exception in the task, hard is SIGKILL. Shorter than the lease, or a live worker could lose its row.
-CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=90, at_least=1)
+CELERY_TASK_SOFT_TIME_LIMIT = env.int("CELERY_TASK_SOFT_TIME_LIMIT_SECONDS", default=90, at_least=0)
 CELERY_TASK_TIME_LIMIT = env.int("CELERY_TASK_TIME_LIMIT_SECONDS", default=100, at_least=1)
 # SIGTERM: finish what runs. SIGQUIT (Heroku with REMAP_SIGTERM) gets this many seconds to finish too.
 # https://docs.celeryq.dev/en/stable/userguide/workers.html#soft-shutdown

@@ -67,6 +67,9 @@ class TestGrowthRead:
             "(worker1, child): MORE THAN NOISE."
         )
 
+    def test_judges_a_short_run_no_more_mildly(self, noted: Callable[..., Growth]) -> None:
+        assert not noted(("web", "child", 11, _leaking), moments=range(0, 900, EVERY)).is_bounded
+
     def test_judges_no_server_and_not_the_load(self, noted: Callable[..., Growth]) -> None:
         growth = noted(("web", "main", 1, _flat), ("postgresql", "child", 2, _leaking), ("feeder", "main", 3, _leaking))
         assert growth.is_bounded

@@ -22,7 +22,7 @@ from styleguide_example.tasks.tests.beats import schedule_make
 from styleguide_example.tasks.timing import Cron
 from styleguide_example.users.tests.factories import PASSWORD, user_staff
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 USER_ADD = reverse("admin:users_user_add")
 TOKEN_ADD = reverse("admin:api_apitoken_add")

@@ -11,7 +11,7 @@ from styleguide_example.core.enums import Priority
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.services import Attachment, email_create
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 ADDRESS = "give 'name@example.com' or 'Name <name@example.com>'"
 ONE_LINE = "must be one line, without control characters"

@@ -11,7 +11,7 @@ from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import PASSWORD, UserFactory, user_confirmed, user_onboarded
 from styleguide_example.users.tokens import confirmation_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 SIGN_UP = reverse("users:sign-up")
 SIGN_IN = reverse("users:sign-in")

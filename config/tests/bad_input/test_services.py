@@ -27,7 +27,7 @@ from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.users.services import user_create, user_update
 from styleguide_example.users.tests.factories import user_onboarded
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 ONE_LINE = "must be one line, without control characters"
 

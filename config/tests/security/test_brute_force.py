@@ -14,7 +14,7 @@ from pytest_django import Settings
 from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import PASSWORD, user_confirmed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 ADDRESS = "ada@example.com"
 RIGHT = {"username": ADDRESS, "password": PASSWORD}

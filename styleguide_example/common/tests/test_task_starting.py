@@ -14,7 +14,7 @@ from styleguide_example.common.wakeups import WakeUpTask, task_starting
 
 @pytest.fixture
 def task() -> Iterator[WakeUpTask]:
-    with app_for("memory://") as app:
+    with app_for("redis://127.0.0.1:1/0") as app:
         yield task_of(app)
 
 

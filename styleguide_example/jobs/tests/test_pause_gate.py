@@ -39,7 +39,7 @@ def kind() -> Iterator[None]:
 class TestPauseGate:
     @pytest.fixture
     def task(self) -> Iterator[WakeUpTask]:
-        with app_for("memory://") as app:
+        with app_for("redis://127.0.0.1:1/0") as app:
             yield task_of(app)
 
     @staticmethod

@@ -137,7 +137,7 @@ class TestOverlap:
         now = timezone.now().replace(microsecond=0)
         beat = Beat(now).lead()
         beat.run_until(now + 20 * SECOND)
-        ScheduleRun.objects.update(expires_at=timezone.now())  # its message was lost, and ten seconds have passed
+        ScheduleRun.objects.update(expires_at=now - SECOND)  # its message was lost, and ten seconds have passed
         runs_sweep()
 
         beat.run_until(now + 40 * SECOND)
