@@ -57,7 +57,6 @@ class Batch:
     "J4",
     title="A batch is killed three times",
     load=f"{CHILDREN:,} children, one in {FAILS_EVERY} of which fails",
-    is_decisive=True,
     # In proportion to what two workers do on a busy machine: a message that waits longer is sent again.
     JOB_BATCH_WINDOW=20,
     JOB_WAKE_AGAIN_SECONDS=5,

@@ -59,7 +59,12 @@ def broker_wiped_with_jobs_queued(run: Run) -> Outcome:
     return run.outcome(recovered_at_most=RECOVERY_SECONDS, seen="Forty jobs began some seconds late.")
 
 
-@scenario("J2", title="Fifty starts at once of a job that runs alone", load="fifty clients of the API")
+@scenario(
+    "J2",
+    title="Fifty starts at once of a job that runs alone",
+    load="fifty clients of the API",
+    is_decisive=True,
+)
 def fifty_starts_at_once(run: Run) -> Outcome:
     """One gets it. Then its holder is killed, the next one cancelled, the next one expires: none of them jams it."""
     gate = _gate(run)

@@ -148,7 +148,12 @@ def orphans_go_on(run: Run) -> Outcome:
     )
 
 
-@scenario("E4", title="A worker is stopped for longer than the lease, and goes on", load=_BURST_THEN_SIGN_UPS)
+@scenario(
+    "E4",
+    title="A worker is stopped for longer than the lease, and goes on",
+    load=_BURST_THEN_SIGN_UPS,
+    is_decisive=True,
+)
 def worker_stopped_and_continued(run: Run) -> Outcome:
     """SIGSTOP for a worker with all its processes, SIGCONT when others have sent what it held."""
     worker = _burst_is_under_way(run)

@@ -23,7 +23,7 @@ from styleguide_example.jobs.tests.factories import kind_known
 from styleguide_example.tasks.celery import app as celery_app
 from styleguide_example.users.tests.factories import user_onboarded
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
 
 celery_app.loader.import_default_modules()
 #: Ours, and those that Celery brings along, which a forged message may name as well.

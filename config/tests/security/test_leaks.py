@@ -33,7 +33,7 @@ from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.users.tests.factories import user_onboarded
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.processes, pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
 
 ADA = journey.Person(name="Ada Marigold", address="ada.marigold@example.com", password="Ada-Periwinkle-7431")
 GRACE = "grace.larkspur@example.com"

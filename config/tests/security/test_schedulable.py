@@ -21,7 +21,7 @@ from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, schedule_ma
 from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.tasks.timing import Cron, Every
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("queue")]
+pytestmark = [pytest.mark.no_services, pytest.mark.django_db, pytest.mark.usefixtures("queue")]
 
 SCHEDULABLE = "styleguide_example.emails.tasks.email_sweep"
 NOT_SCHEDULABLE = [
