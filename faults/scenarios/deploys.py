@@ -21,7 +21,6 @@ _DOINGS = "faults.product.following.doings"
     "D1a",
     title="A deploy with a migration while e-mails flow",
     load="800 e-mails one by one, a schedule that is due every second, a job every moment",
-    is_decisive=True,
     fresh_database=True,
     DJANGO_SETTINGS_MODULE=FORMER,
 )

@@ -34,6 +34,7 @@ HOUR = 3_600
     "E6a",
     title="The soft time limit strikes in the SMTP dialogue",
     load="200 e-mails one by one, and a sign-up every 0.1 s",
+    is_decisive=True,
     **_LONG,
 )
 def soft_limit(run: Run) -> Outcome:
