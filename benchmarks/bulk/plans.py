@@ -76,7 +76,7 @@ FULL = Plan(
         (peers.POST_OFFICE, _ALL),
     ],
     limits=_ALL,
-    low_load=(FAST, RELAY),
+    low_load=(FAST, RELAY, RELAY_PIPELINED),
     ones=40,
     enqueued=20_000,
     counted=("styleguide", "ours", "celery", "post_office_default", "post_office_tuned", "mailer", "procrastinate"),
@@ -108,5 +108,7 @@ EMBEDDED = replace(
     counted=(),
     killed=("ours_embedded",),
 )
-#: The two whose single e-mails, and whose asking, are compared.
+#: Whose asking is compared.
 COMPARED = (peers.STYLEGUIDE.who, peers.OURS.who, peers.OURS_EMBEDDED.who)
+#: Whose single e-mails are compared: those, and the least that a message over Celery takes.
+ONE_BY_ONE = (*COMPARED, peers.CELERY.who)

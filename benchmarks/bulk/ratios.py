@@ -5,7 +5,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.bulk.running import Results
-from benchmarks.bulk.sinks import RELAY_PIPELINED, SLOW
+from benchmarks.bulk.sinks import RELAY, RELAY_PIPELINED, SLOW
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,16 @@ def ratios(results: Results, pairs: dict[str, tuple[str, str, str]]) -> dict[str
     return found
 
 
+#: One e-mail at low load against the styleguide's: whose, at which latency. A Celery task without a row is the floor
+#: for everybody who wakes a worker by Celery.
+_ONE_BY_ONE = {
+    "low_load_p50_vs_styleguide": ("ours", "0"),
+    "low_load_p50_vs_styleguide_relay": ("ours", RELAY.name),
+    "low_load_p50_vs_styleguide_relay_pipelined": ("ours", RELAY_PIPELINED.name),
+    "low_load_p50_celery_vs_styleguide": ("celery", "0"),
+}
+
+
 def other_ratios(results: Results) -> dict[str, Ratio]:
     """Return the share of the limit, and how one e-mail and asking compare."""
     found = {}
@@ -74,8 +84,8 @@ def other_ratios(results: Results) -> dict[str, Ratio]:
     rates = [cell.emails_per_s for cell in results.cells.get(("ours", "50"), [])]
     if rates and limit:
         found["of_limit_50ms"] = _ratio(rates, [limit] * len(rates))
-    for name, latency in (("low_load_p50_vs_styleguide", "0"), ("low_load_p50_vs_styleguide_relay", "relay")):
-        sides = [list(map(median, results.low_load.get((who, latency), []))) for who in ("ours", "styleguide")]
+    for name, (who, latency) in _ONE_BY_ONE.items():
+        sides = [list(map(median, results.low_load.get((each, latency), []))) for each in (who, "styleguide")]
         if all(sides):
             found[name] = _ratio(*sides)
     sides = [results.enqueue.get(who, []) for who in ("ours", "styleguide")]

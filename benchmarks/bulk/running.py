@@ -73,13 +73,12 @@ class Run:
         home = self.homes[contender.who]
 
         def turn() -> None:
-            is_compared = contender.who in plans.COMPARED
-            if is_compared and self.plan.enqueued:
+            if contender.who in plans.COMPARED and self.plan.enqueued:
                 self._enqueue(home)
             with on_stage(home) as stage:
                 for latency in latencies:
                     self._cell(stage, latency)
-                for latency in self.plan.low_load if is_compared else ():
+                for latency in self.plan.low_load if contender.who in plans.ONE_BY_ONE else ():
                     self._low_load(stage, latency)
 
         return turn

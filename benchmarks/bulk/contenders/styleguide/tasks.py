@@ -11,7 +11,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 def _failed(self: Any, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: PLR0917
-    Email.objects.filter(pk=args[0]).update(status=Email.Status.FAILED)
+    Email.objects.filter(pk=args[0], status=Email.Status.SENDING).update(status=Email.Status.FAILED)
 
 
 @shared_task(bind=True, on_failure=_failed)
