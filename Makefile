@@ -36,6 +36,9 @@ ifneq ($(BENCH_USABLE),yes)
 .PHONY: $(BENCH_STAMP)
 endif
 
+# The tests start hundreds of processes: what Python compiled for one of them is kept for the others.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test pytest coverage faults faults-quick bench bench-quick check audit format requirements migrations shell clean
 
@@ -74,7 +77,8 @@ pytest: $(STAMP)
 coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
 
-faults: $(STAMP) ## Break one thing at a time under the running product, and count what is lost or doubled; ARGS=--help
+# ARGS=--peers needs what the peers of the benchmark are made of, too.
+faults: $(STAMP) $(if $(findstring --peers,$(ARGS)),$(BENCH_STAMP)) ## Break one thing at a time under the running product, and count what is lost or doubled; ARGS=--help
 	@$(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m faults $(ARGS)
 
 faults-quick: $(STAMP) ## The decisive ten of it, in under four minutes; needs a RabbitMQ server
@@ -133,4 +137,4 @@ shell: $(STAMP) ## Open a Python shell with the models imported
 
 clean: ## Remove caches and reports; .venv/ and var/ stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov staticfiles
-	find config styleguide_example -name __pycache__ -type d -prune -exec rm -rf {} +
+	find config styleguide_example faults benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from faults import memory, randomised, scorecard
+from faults import memory, memory_report, randomised, scorecard
 from faults.errors import FaultsError, MissingError
+from faults.peers.command import peers_measured
 from faults.profiles import ALL, RABBITMQ
 from faults.running import Line, Runner
 from faults.scenario import Scenario, scenarios_found
@@ -41,16 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        if options.memory:
-            return watched(options)
-        lines = Runner(scenarios, profiles(options), _say, keep=options.keep or bool(options.random)).run()
+        return run(options, scenarios)
     except (MissingError, FaultsError) as error:
         sys.stderr.write(f"{error}\n")
         return NOT_HELD
     except KeyboardInterrupt:
         sys.stderr.write("Stopped; all that was started has ended.\n")
         return STOPPED
-    return report(options, lines)
 
 
 def options_read(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -72,8 +70,14 @@ def options_read(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--memory", metavar="MINUTES", type=float, help="break nothing for so long, and draw the memory of each process"
     )
+    parser.add_argument(
+        "--peers", action="store_true", help="the decisive faults under this project and two others, side by side"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the logs, and say where they are")
     parser.add_argument("--json", type=Path, metavar="PATH", help="write the figures there instead of to docs/")
+    parser.add_argument(
+        "--update", action="store_true", help="write a part's figures to docs/ too, and leave the other lines there"
+    )
     options = parser.parse_args(arguments)
     if options.seed is not None and not options.random:
         parser.error("--seed belongs to --random SECONDS")
@@ -86,11 +90,13 @@ def chosen(options: argparse.Namespace) -> list[Scenario]:
     Raises:
         ValueError: when one is not known.
     """
+    if options.peers:
+        return []  # what is run of them is not among the scenarios
     if options.random:
         seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed
         return [randomised.scenario(seed=seed, seconds=options.random)]
     known = {each.key: each for each in scenarios_found()}
-    keys = [key.strip() for key in options.only.split(",") if key.strip()]
+    keys = _keys(options)
     if unknown := [key for key in keys if key not in known]:
         raise ValueError(f"There is no scenario {', '.join(unknown)}. There are: {', '.join(known)}.")
     if keys:
@@ -105,10 +111,31 @@ def profiles(options: argparse.Namespace) -> list[str]:
     return [RABBITMQ] if options.quick or options.random or options.memory else list(ALL)
 
 
+def run(options: argparse.Namespace, scenarios: Sequence[Scenario]) -> int:
+    """Do what is asked for, and return the exit status."""
+    if options.memory:
+        return watched(options)
+    if options.peers:
+        return compared(options)
+    keep = options.keep or bool(options.random)
+    return report(options, Runner(scenarios, profiles(options), _say, keep=keep).run())
+
+
 def watched(options: argparse.Namespace) -> int:
     """Watch the memory of all processes, and return the exit status."""
     (profile, *_) = profiles(options)
-    is_held = memory.memory_watched(options.memory, profile, _say, picture=memory.PICTURE, keep=options.keep)
+    picture = options.json.with_suffix(".svg") if options.json else memory_report.PICTURE
+    is_held = memory.memory_watched(options.memory, profile, _say, picture=picture, keep=options.keep)
+    return HELD if is_held else NOT_HELD
+
+
+def compared(options: argparse.Namespace) -> int:
+    """Make the decisive faults under the peers too, and return the exit status."""
+    try:
+        is_held = peers_measured(_keys(options), _say, json=options.json, keep=options.keep)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return WRONG_USAGE
     return HELD if is_held else NOT_HELD
 
 
@@ -122,10 +149,15 @@ def report(options: argparse.Namespace, lines: Sequence[Line]) -> int:
     is_whole = not (options.quick or options.only or options.profile or options.random)
     if options.json:
         scorecard.write(scorecard.as_json(lines), data=options.json)
-    elif is_whole:
-        scorecard.write(scorecard.as_json(lines), data=scorecard.DATA, text=scorecard.PAGE)
+    elif is_whole or options.update:
+        card = scorecard.as_json(lines) if is_whole else scorecard.updated(scorecard.read(scorecard.DATA), lines)
+        scorecard.write(card, data=scorecard.DATA, text=scorecard.PAGE)
         _say(f"Written: {scorecard.PAGE}, {scorecard.DATA}")
     return HELD if lines and held == len(lines) else NOT_HELD
+
+
+def _keys(options: argparse.Namespace) -> list[str]:
+    return [key.strip() for key in options.only.split(",") if key.strip()]
 
 
 def _stop(number: int, _: object) -> None:

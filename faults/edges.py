@@ -110,6 +110,10 @@ class Ledger:
         """The ids of jobs whose body came to its end, once for each time; of every scenario."""
         return self._noted("done ")
 
+    def poisoned(self) -> list[int]:
+        """How many connections to the mail server each process had that died of a poison, of every scenario."""
+        return [int(number) for number in self._noted("poisoned ")]
+
     def is_quiet(self) -> bool:
         """Whether all that was asked for has ended. False while the database is away."""
         try:

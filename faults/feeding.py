@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import IO, Any, cast
 
 from faults.errors import FaultsError
@@ -20,11 +21,13 @@ DOINGS = "faults.product.doings"
 class Feeder:
     """One call at a time; for two at once, take two. ``pid`` is the process's, to be killed like any other."""
 
-    def __init__(self, room: Room, environment: Mapping[str, str], *, name: str = "feeder") -> None:
+    def __init__(
+        self, room: Room, environment: Mapping[str, str], *, name: str = "feeder", python: Path | str = sys.executable
+    ) -> None:
         self._room = room
         self._log = room.log(name).open("a")
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", "faults.product.feeder"],
+        self._popen = subprocess.Popen(  # noqa: S603  our own
+            [str(python), "-m", "faults.product.feeder"],
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.PIPE,

@@ -4,16 +4,18 @@ import csv
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from functools import cached_property
+from itertools import combinations, groupby
 from pathlib import Path
-from statistics import linear_regression, pstdev
+from statistics import median
 
 from faults.errors import FaultsError
 from faults.rss import COLUMNS, Sample
 
-#: A slower rise is not told from memory that settles: in half an hour it is two of the blocks in which Python asks for
-#: memory (CPython 3.11, ``Objects/obmalloc.c``: ``ARENA_BITS``). A rate, so that a short run is not judged more mildly.
-NOISE_MIB_AN_HOUR = 4.0
+#: Bounded is what rises no faster than this in the last third of the time: of an hour that is one of the blocks in
+#: which Python asks for memory (1 MiB: ``ARENA_BITS`` in CPython 3.11, ``Objects/obmalloc.c``); a settled process takes
+#: one now and then. A rate, so that a shorter run is not judged more mildly: after minutes most still warm up.
+BOUND_MIB_AN_HOUR = 3.0
 #: Kinds of processes in the order in which they are shown, by how their names begin.
 WEB, WORKERS, BEATS, SERVERS = "web", "worker", "beat", "servers"
 KINDS = (WEB, WORKERS, BEATS, SERVERS)
@@ -37,30 +39,29 @@ class Trace:
         """One of ``KINDS``."""
         return _kind(self.name)
 
-    @property
-    def rise_mib(self) -> float:
-        """By how much a straight line through the second half of the time rises."""
-        seconds, mib = self._second_half()
-        slope, _ = linear_regression(seconds, mib)
-        return slope * (seconds[-1] - seconds[0])
+    @cached_property
+    def rise_mib_an_hour(self) -> float:
+        """How fast it rises in the last third of the time: the median of the slopes between any two moments of it.
+
+        (Theil and Sen's estimate.) A peak or a single step says nothing, a staircase does.
+        """
+        begins = self.seconds[0] + (self.seconds[-1] - self.seconds[0]) * 2 / 3
+        late = [(seconds, mib) for seconds, mib in zip(self.seconds, self.mib, strict=True) if seconds >= begins]
+        slopes = [(mib - before) / (seconds - at) for (at, before), (seconds, mib) in combinations(late, 2)]
+        return median(slopes) * 3600
 
     @property
-    def noise_mib(self) -> float:
-        """How much of a rise says nothing: two standard deviations about that line, or what settling takes."""
-        seconds, mib = self._second_half()
-        slope, start = linear_regression(seconds, mib)
-        wavering = pstdev(y - start - slope * x for x, y in zip(seconds, mib, strict=True))
-        return max(2 * wavering, NOISE_MIB_AN_HOUR * (seconds[-1] - seconds[0]) / 3600)
+    def is_judged(self) -> bool:
+        """Whether it is a process of the product. Servers are shown, not judged.
+
+        The processes of PostgreSQL share a cache that fills up to its size, and that of Redis keeps what was not read.
+        """
+        return self.kind != SERVERS
 
     @property
     def is_bounded(self) -> bool:
-        """Whether what it grew by in the second half is within the noise."""
-        return self.rise_mib <= self.noise_mib
-
-    def _second_half(self) -> tuple[Sequence[float], Sequence[float]]:
-        middle = (self.seconds[0] + self.seconds[-1]) / 2
-        first = next(number for number, seconds in enumerate(self.seconds) if seconds >= middle)
-        return self.seconds[first:], self.mib[first:]
+        """Whether it rises no faster than what is allowed."""
+        return self.rise_mib_an_hour <= BOUND_MIB_AN_HOUR
 
 
 @dataclass(frozen=True)
@@ -76,22 +77,24 @@ class Growth:
         return max(trace.seconds[-1] for trace in self.traces) - min(trace.seconds[0] for trace in self.traces)
 
     @property
-    def is_bounded(self) -> bool:
-        """Whether no process of the product ended, and none grew by more than noise. Servers are shown, not judged.
+    def judged(self) -> tuple[Trace, ...]:
+        """The processes of the product."""
+        return tuple(trace for trace in self.traces if trace.is_judged)
 
-        The processes of PostgreSQL share a cache that fills up to its size, and that of Redis keeps what was not read.
-        """
-        return not self.ended and all(trace.is_bounded for trace in self.traces if trace.kind != SERVERS)
+    @property
+    def is_bounded(self) -> bool:
+        """Whether no process of the product ended, and none grew faster than what is allowed."""
+        return not self.ended and all(trace.is_bounded for trace in self.judged)
 
     def in_words(self) -> str:
-        """Say how long, the largest rise, and the judgement."""
-        judged = [trace for trace in self.traces if trace.kind != SERVERS]
-        most = max(judged, key=lambda trace: trace.rise_mib)
-        verdict = "within the noise in each" if self.is_bounded else "MORE THAN NOISE"
+        """Say the fastest rise, and the judgement."""
+        fastest = max(self.judged, key=lambda trace: trace.rise_mib_an_hour)
+        verdict = "within" if self.is_bounded else "NOT WITHIN"
         ended = f"; {self.ended} processes ended on the way" if self.ended else ""
         return (
-            f"{self.seconds / 60:.0f} minutes, {len(judged)} processes of the product. In the second half the largest "
-            f"rise was {most.rise_mib:+.1f} MiB ({most.name}, {most.role}): {verdict}{ended}."
+            f"{len(self.judged)} processes of the product. In the last third the fastest rise was "
+            f"{fastest.rise_mib_an_hour:+.1f} MiB an hour ({fastest.name}, {fastest.role}): {verdict} "
+            f"{BOUND_MIB_AN_HOUR:g}{ended}."
         )
 
 
@@ -136,10 +139,10 @@ def _largest(samples: Iterable[tuple[float, Sample]]) -> Iterable[tuple[float, S
 
 
 def _is_whole(trace: Trace, samples: Sequence[tuple[float, Sample]]) -> bool:
-    """Whether it was there from the first tenth of the time to the last moments, at four of them at least."""
+    """Whether it was there from the first tenth of the time to the last moments, at six of them at least."""
     first, last = samples[0][0], samples[-1][0]
     patience = (last - first) / 10
-    return len(trace.seconds) >= 4 and trace.seconds[0] <= first + patience and trace.seconds[-1] >= last - patience
+    return len(trace.seconds) >= 6 and trace.seconds[0] <= first + patience and trace.seconds[-1] >= last - patience
 
 
 def peak_mib(path: Path, kind: str) -> tuple[float, float]:

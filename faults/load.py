@@ -61,6 +61,15 @@ class Load:
 
         return Background(ask)
 
+    @contextmanager
+    def emails_flowing(self, *, each: int = 5, every: float = 0.1) -> Iterator[None]:
+        """Ask for so many e-mails, one message each, every so many seconds, as long as this block lasts.
+
+        The feeder, which does one thing at a time, is theirs: nobody else may call it inside this block.
+        """
+        with _repeating(lambda: self.emails(each, door="queue"), every):
+            yield
+
     # -- Sign-ups, by HTTP ---------------------------------------------------------------------------------------------
 
     def sign_up(self, address: str = "") -> Answer:
@@ -80,18 +89,8 @@ class Load:
     def signing_up(self, *, every: float = 0.1) -> Iterator[list[Answer]]:
         """Sign a person up every so many seconds, one after the other, as long as this block lasts."""
         answers: list[Answer] = []
-        ended = threading.Event()
-
-        def sign_up() -> None:
-            while not ended.wait(every):
-                answers.append(self.sign_up())
-
-        background = Background(sign_up)
-        try:
+        with _repeating(lambda: answers.append(self.sign_up()), every):
             yield answers
-        finally:
-            ended.set()
-            background.wait()
 
     # -- Jobs, by the API ----------------------------------------------------------------------------------------------
 
@@ -163,3 +162,20 @@ class Background(Generic[Result]):
             self._result = [self._call()]
         except BaseException as error:  # noqa: BLE001  for whoever waits
             self._error = error
+
+
+@contextmanager
+def _repeating(do: Callable[[], object], every: float) -> Iterator[None]:
+    """Do it every so many seconds, one after the other, as long as this block lasts; it ends when the last one has."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(every):
+            do()
+
+    background = Background(repeat)
+    try:
+        yield
+    finally:
+        ended.set()
+        background.wait()

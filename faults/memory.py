@@ -3,23 +3,20 @@
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
-from faults import scorecard
 from faults.edges import Ledger
 from faults.errors import FaultsError
-from faults.growth import Growth, growth_read
+from faults.growth import growth_read
 from faults.load import Load
-from faults.memory_chart import chart
-from faults.processes import ROOT
+from faults.memory_report import Report
 from faults.rss import rss_noted
 from faults.running import directory_made
 from faults.scenario import Outcome, Run
 from faults.stack import Stack
 
-PICTURE = ROOT / "docs" / "reliability" / "memory.svg"
 NOTES = "rss.csv"
 #: Those of a deployment: nothing here has to be waited for, and nothing shall be ended because the machine is busy.
 DEPLOYED_TIMES: dict[str, Any] = {
@@ -42,7 +39,8 @@ LOAD = f"a page, a sign-up, a job and a due time a second, {BURST} e-mails in a 
 def memory_watched(minutes: float, profile: str, say: Callable[[str], None], *, picture: Path, keep: bool) -> bool:
     """Run for so long, draw, and return whether memory stays bounded and nothing was lost.
 
-    Stopped early (Ctrl-C) it draws what there is. With ``keep`` the figures and logs stay where it says they are.
+    What there is is drawn each minute, so that a run that is stopped early, or killed, leaves a picture. The figures
+    are in a JSON file beside it. With ``keep`` all samples and logs stay where it says they are.
     """
     with ExitStack() as undo:
         directory = directory_made(undo, _LABEL, say, keep=keep)
@@ -50,32 +48,30 @@ def memory_watched(minutes: float, profile: str, say: Callable[[str], None], *, 
         stack.start()
         stack.restart(**DEPLOYED_TIMES)
         say(f"{profile}: everything runs. {minutes:g} minutes of {LOAD}.")
-        with rss_noted(stack, directory / NOTES):
-            outcome = _load(stack, profile, minutes, say)
-        growth = growth_read(directory / NOTES)
-    picture_drawn(growth, profile, picture)
-    say(f"{growth.in_words()}\nWritten: {picture}")
+        notes = directory / NOTES
+
+        def draw() -> None:
+            with suppress(FaultsError):  # too early
+                Report(growth_read(notes), profile, LOAD).write(picture)
+
+        with rss_noted(stack, notes):
+            outcome = _load(stack, profile, minutes, say, draw)
+        growth = growth_read(notes)
+    Report(growth, profile, LOAD, outcome.count).write(picture)
+    say(f"{growth.seconds / 60:.0f} minutes, {growth.in_words()}\nWritten: {picture}, and its figures beside it")
     for failure in outcome.failures():
         say(f"NOT HELD: {failure}")
     say(f"{outcome.count.asked:,} e-mails, jobs and due times asked for, {outcome.count.lost} lost.")
     return growth.is_bounded and outcome.is_held
 
 
-def picture_drawn(growth: Growth, profile: str, picture: Path) -> None:
-    """Write the SVG."""
-    card = scorecard.as_json([])
-    about = f"{profile}, {card['date']}, {card['machine']}"
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    picture.write_text(chart(growth, about=about, load=f"Load: {LOAD}"))
-
-
-def _load(stack: Stack, profile: str, minutes: float, say: Callable[[str], None]) -> Outcome:
+def _load(stack: Stack, profile: str, minutes: float, say: Callable[[str], None], draw: Callable[[], None]) -> Outcome:
     """Ask for everything that the product does, again and again, and count at the end."""
     ledger = Ledger(_LABEL, stack.database, stack.sink, stack.diary)
     run = Run(profile, stack, ledger, Load(stack, ledger), say)
     try:
         with run.load.schedule():
-            _rounds(run, minutes)
+            _rounds(run, minutes, draw)
     except KeyboardInterrupt:
         say("Stopped early.")
     except FaultsError as error:  # what was noted until then is worth a picture
@@ -84,18 +80,21 @@ def _load(stack: Stack, profile: str, minutes: float, say: Callable[[str], None]
     return run.outcome()
 
 
-def _rounds(run: Run, minutes: float) -> None:
+def _rounds(run: Run, minutes: float, draw: Callable[[], None]) -> None:
     began = time.monotonic()
     rest = threading.Event()
-    number = 0
+    number = drawn = 0
     while time.monotonic() - began < minutes * 60:
         due = began + number * ROUND_SECONDS
         if not rest.wait(max(due - time.monotonic(), 0)):
             _round(run, is_burst=number % BURST_EVERY == 0)
         # A machine that does not keep up skips rounds: they are not made up for in a rush.
         number = max(number + 1, int((time.monotonic() - began) / ROUND_SECONDS))
-        if number % 60 == 0:
-            run.say(f"{number // 60} min: {run.ledger.emails_asked:,} e-mails asked for")
+        minute = int((time.monotonic() - began) // 60)
+        if minute > drawn:
+            drawn = minute
+            run.say(f"{minute} min: {run.ledger.emails_asked:,} e-mails asked for")
+            draw()
 
 
 def _round(run: Run, *, is_burst: bool) -> None:

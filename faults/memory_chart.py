@@ -8,26 +8,36 @@ from benchmarks.bulk.chart import FAINT, INK, STYLE
 from faults.growth import BEATS, KINDS, SERVERS, WEB, WORKERS, Growth, Trace
 
 TITLES = {WEB: "Web server", WORKERS: "Workers", BEATS: "Beats", SERVERS: "Servers: the largest process of each"}
+ROLES = {"child": "where the work is done", "main": "main process"}
 #: Told apart without colours too: the labels are in the order of the lines' ends.
 COLOURS = ("#1f6f54", "#d9822b", "#3b6fb6", "#b0413e", "#7a5ea8", "#2a9d9d", "#8a7a2f", "#9aa5ad")
 WIDTH, LEFT, PLOT, HEIGHT, ROW, GAP, TOP = 860, 60, 470, 96, 17, 56, 84
 #: Between the edges of a panel at least, so that what is flat looks flat.
-LEAST_MIB = 24.0
+LEAST_MIB = 12.0
 #: Points of a line at most.
 POINTS = 240
 
 
 def chart(growth: Growth, *, about: str, load: str) -> str:
     """Return the SVG; ``about`` and ``load`` are lines under its title."""
-    panels = [(kind, [trace for trace in growth.traces if trace.kind == kind]) for kind in KINDS]
-    panels = [(kind, traces) for kind, traces in panels if traces]
+    panels = list(_panels(growth))
     height = TOP + sum(GAP + _height(traces) for _, traces in panels) + 12
     y: float = TOP
     drawn: list[str] = []
-    for kind, traces in panels:
-        drawn += _panel(TITLES[kind], traces, y, growth.seconds)
+    for title, traces in panels:
+        drawn += _panel(title, traces, y, growth.seconds)
         y += GAP + _height(traces)
     return "\n".join([*_head(height, growth, about, load), *drawn, "</svg>", ""])
+
+
+def _panels(growth: Growth) -> Iterator[tuple[str, list[Trace]]]:
+    """A panel for each role of each kind: a small process beside large ones would make their lines flat."""
+    for kind in KINDS:
+        mine = [trace for trace in growth.traces if trace.kind == kind]
+        roles = sorted({trace.role for trace in mine})
+        for role in roles:
+            remark = f": {ROLES[role]}" if len(roles) > 1 else ""
+            yield f"{TITLES[kind]}{remark}", [trace for trace in mine if trace.role == role]
 
 
 def _head(height: float, growth: Growth, about: str, load: str) -> Iterator[str]:
@@ -50,8 +60,8 @@ def _panel(title: str, traces: Sequence[Trace], top: float, seconds: float) -> I
     start = min(trace.seconds[0] for trace in traces)
     across, up = PLOT / seconds, height / (most - least)
     yield f'<text x="20" y="{y - 10}" class="bold">{title}</text>'
-    yield f'<text x="{LEFT + PLOT + 30}" y="{y - 10}" class="faint">at the end · rise in the second half</text>'
-    yield f'<rect x="{LEFT + PLOT / 2}" y="{y}" width="{PLOT / 2}" height="{height}" fill="#f3f5f6"/>'
+    yield f'<text x="{LEFT + PLOT + 30}" y="{y - 10}" class="faint">at the end · MiB an hour in the last third</text>'
+    yield f'<rect x="{LEFT + PLOT * 2 / 3:.1f}" y="{y}" width="{PLOT / 3:.1f}" height="{height}" fill="#f3f5f6"/>'
     for mib, at in ((most, y), (least, y + height)):
         yield f'<path d="M{LEFT} {at}H{LEFT + PLOT}" stroke="#d5dadd"/>'
         yield f'<text x="{LEFT - 6}" y="{at + 4}" text-anchor="end" class="faint">{mib:.0f} MiB</text>'
@@ -70,9 +80,9 @@ def _labels(traces: Sequence[Trace], y: float) -> Iterator[str]:
     for number, (trace, colour) in enumerate(coloured):
         x, middle = LEFT + PLOT + 30, y + 12 + number * ROW
         yield f'<path d="M{x - 16} {middle - 4}h12" stroke="{colour}" stroke-width="3"/>'
-        mark = "" if trace.is_bounded or trace.kind == SERVERS else " ▲"
-        words = f"{trace.name}, {trace.role}: {trace.mib[-1]:.1f} MiB · {trace.rise_mib:+.1f}{mark}"
-        yield f'<text x="{x}" y="{middle}" fill="{FAINT if trace.kind == SERVERS else INK}">{escape(words)}</text>'
+        mark = " ▲" if trace.is_judged and not trace.is_bounded else ""
+        words = f"{trace.name}, {trace.role}: {trace.mib[-1]:.1f} MiB · {trace.rise_mib_an_hour:+.1f}{mark}"
+        yield f'<text x="{x}" y="{middle}" fill="{INK if trace.is_judged else FAINT}">{escape(words)}</text>'
 
 
 def _height(traces: Sequence[Trace]) -> float:

@@ -16,7 +16,8 @@ from faults.scenario import Run
 STANDSTILL_SECONDS = 0.3
 _RECORDED = """SELECT id, status, attempts, sent_at, ended_at, smtp_reply, updated_at FROM emails_email
     WHERE CAST("to" AS TEXT) LIKE %s ORDER BY id"""
-_HELD = """SELECT count(*) FROM emails_email WHERE lease_token IS NOT NULL AND CAST("to" AS TEXT) LIKE %s"""
+_HELD = """SELECT id FROM emails_email WHERE lease_token IS NOT NULL AND CAST("to" AS TEXT) LIKE %s"""
+_OPEN = """SELECT id FROM emails_email WHERE status = 'sending' AND CAST("to" AS TEXT) LIKE %s"""
 _PAUSE_SECONDS = 30
 
 
@@ -55,6 +56,19 @@ def emails_recorded(run: Run) -> list[Row]:
     return run.database.rows(_RECORDED, [f"%@{run.ledger.domain}%"])
 
 
-def emails_held(run: Run) -> int:
-    """How many e-mails of this scenario a lease keeps from everybody else."""
-    return int(run.database.value(_HELD, [f"%@{run.ledger.domain}%"]))
+def emails_held(run: Run) -> set[object]:
+    """Return the ids of the e-mails of this scenario that a lease keeps from everybody else."""
+    return _ids(run, _HELD)
+
+
+def wait_for_those_held(run: Run, held: set[object]) -> None:
+    """Return when each of them has ended, and take this moment for that of the recovery.
+
+    Nothing else waits for the fault: what nobody held goes on at once, and how long that takes is the load's business.
+    """
+    run.wait_until(lambda: not held & _ids(run, _OPEN), what="the e-mails that were held")
+    run.recovery_noted()
+
+
+def _ids(run: Run, statement: str) -> set[object]:
+    return {key for (key,) in run.database.rows(statement, [f"%@{run.ledger.domain}%"])}

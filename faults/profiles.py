@@ -12,6 +12,8 @@ ALL = (RABBITMQ, REDIS, EMBEDDED)
 SERVICES = (RABBITMQ, REDIS)
 
 LEASE_SECONDS = 8
+#: Between two sweeps, for e-mails as for jobs. It is code and not a setting (``tasks/timetable.py``), and as deployed.
+SWEEP_SECONDS = 10
 #: About a fifteenth of what a deployment has, in the same order: an answer, the soft limit, the hard limit, the lease.
 TIMES: dict[str, object] = {
     "EMAIL_TIMEOUT_SECONDS": 2,

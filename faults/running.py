@@ -76,6 +76,7 @@ class Runner:
     def _outcome(self, stack: Stack, profile: str, scenario: Scenario) -> Outcome:
         if scenario.fresh_database or scenario.settings:
             stack.restart(fresh_database=scenario.fresh_database, **scenario.settings)
+        stack.sink.forget()
         ledger = Ledger(scenario.key, stack.database, stack.sink, stack.diary)
         run = Run(profile, stack, ledger, Load(stack, ledger), lambda text: self._say(f"  {text}"))
         return scenario.body(run)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.processes import ROOT
+from faults.profiles import ALL
 from faults.running import Line
 
 PAGE = ROOT / "docs" / "reliability" / "scorecard.md"
@@ -18,13 +19,28 @@ DATA = PAGE.with_suffix(".json")
 
 def as_json(lines: Sequence[Line]) -> dict[str, Any]:
     """Return the scorecard as it is written for programs."""
-    return {
-        "date": datetime.now(UTC).date().isoformat(),
-        "commit": _commit(),
-        "machine": _machine(),
-        "profiles": sorted({line.profile for line in lines}),
-        "lines": [_line(line) for line in lines],
-    }
+    return {"lines": [{**_line(line), **circumstances()} for line in lines]}
+
+
+def circumstances() -> dict[str, str]:
+    """Return when, of what and where it is measured."""
+    return {"date": datetime.now(UTC).date().isoformat(), "commit": _commit(), "machine": _machine()}
+
+
+def updated(card: dict[str, Any], lines: Sequence[Line]) -> dict[str, Any]:
+    """Return ``card`` with these lines in the place of its own of the same scenario and profile.
+
+    In the order of the profiles that a whole run has; a scenario that is new comes last in its profile.
+    """
+    both = [*card["lines"], *as_json(lines)["lines"]]
+    latest = {(line["id"], line["profile"]): line for line in both}
+    return {"lines": sorted(latest.values(), key=lambda line: ALL.index(line["profile"]))}
+
+
+def read(data: Path) -> dict[str, Any]:
+    """Return the scorecard that is there, or an empty one."""
+    found: dict[str, Any] = json.loads(data.read_text()) if data.exists() else {"lines": []}
+    return found
 
 
 def table(lines: Sequence[Line]) -> list[str]:
@@ -41,7 +57,7 @@ def page(card: dict[str, Any]) -> str:
         "",
         "What was broken under a running product, and what was left of it. Written by `make faults`; do not edit.",
         "",
-        f"Measured on {card['date']}, commit {card['commit']}, {card['machine']}.",
+        f"Measured on {_each(card, 'date')}, commit {_each(card, 'commit')}, {_each(card, 'machine')}.",
         f"{held} of {len(card['lines'])} lines held. Lost and stuck must be 0 in each; its command repeats it.",
         "Counted in rows by plain SQL, at the mail server by Message-ID and recipient, in lines that bodies left.",
         "",
@@ -86,6 +102,11 @@ def _line(line: Line) -> dict[str, Any]:
         "seconds": round(line.seconds, 1),
         "command": f'make faults ARGS="{arguments} --profile {line.profile}"',
     }
+
+
+def _each(card: dict[str, Any], fact: str) -> str:
+    """Return what the lines say of it, each answer once."""
+    return " and ".join(sorted({line[fact] for line in card["lines"]}))
 
 
 def _row(line: Line) -> str:

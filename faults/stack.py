@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -45,16 +45,22 @@ class Stack:
         self.sink = Sink(self.room.port())
         self.web_port = self.room.port()
         self.diary = directory / "diary"
+        #: What the feeder does first, with the empty database.
+        self.preparing = "faults.product.preparing.prepare"
         self._secret_key = secrets.token_urlsafe(50)
         self._changed: dict[str, str] = {}
         self._copies = 0
-        commands = product_commands()
+        commands = self.commands()
         self.web = self._component("web", commands["web"], lambda _: is_serving(self.web_port))
         self.workers = [self._worker(number, commands["worker"]) for number in (1, 2)]
         self.beats = [self._beat(number, commands["beat"]) for number in (1, 2)]
         self.supervisor = Supervisor(self.components)
         self.feeder: Feeder
         self._more_feeders: list[Feeder] = []
+
+    def commands(self) -> Mapping[str, str]:
+        """What is started, by name: web, worker, beat."""
+        return product_commands()
 
     @property
     def components(self) -> list[Component]:
@@ -91,7 +97,7 @@ class Stack:
         self.servers.launch()
         self.database.begin()
         self.feeder = self._feeder()
-        self.feeder.call("faults.product.preparing.prepare")
+        self.feeder.call(self.preparing)
         self.database.keep()
         self._launch()
         self.supervisor.start()

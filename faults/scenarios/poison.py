@@ -1,12 +1,12 @@
 """An e-mail that kills whoever sends it."""
 
-from faults.profiles import CONNECTIONS, LEASE_SECONDS
+from faults.profiles import LEASE_SECONDS, SWEEP_SECONDS
 from faults.rows import EmailRow, email_rows
 from faults.scenario import Outcome, Run, scenario
 
 ATTEMPTS = 2
 #: Each attempt holds it for a lease, until a sweep notices.
-RECOVERY_SECONDS = ATTEMPTS * (LEASE_SECONDS + 4) + 8
+RECOVERY_SECONDS = ATTEMPTS * (LEASE_SECONDS + SWEEP_SECONDS)
 
 
 @scenario(
@@ -31,15 +31,17 @@ def poison_alone(run: Run) -> Outcome:
 )
 def poison_in_a_burst(run: Run) -> Outcome:
     """The same in the middle of a burst, whose other e-mails lose their process with it: once, for it is then alone."""
-    _poisoned(run, door="all", others=800)
+    on_the_wire = _poisoned(run, door="all", others=800)
     return run.outcome(
-        duplicates_at_most=CONNECTIONS,
+        duplicates_at_most=on_the_wire,
         recovered_at_most=RECOVERY_SECONDS,
         seen="The poison ended in FAILED; of those in the same burst what was on the wire came twice at most.",
     )
 
 
-def _poisoned(run: Run, *, door: str, others: int) -> None:
+def _poisoned(run: Run, *, door: str, others: int) -> int:
+    """Ask for it among others. Returns how many connections the processes had that it killed, as they died."""
+    before = len(run.ledger.poisoned())
     poison = f"poison@{run.ledger.domain}"
     run.ledger.emails_excused([poison])
     addresses = run.load.addresses(others)
@@ -57,6 +59,11 @@ def _poisoned(run: Run, *, door: str, others: int) -> None:
     row = _row(run, poison)
     run.expect((row.status, row.attempts) == ("failed", ATTEMPTS), f"it is {row.status} after {row.attempts} attempts")
     run.expect(all(answer.status == 302 for answer in answers), "a sign-up failed")
+    connections = run.ledger.poisoned()[before:]
+    run.say(f"it killed processes with {', '.join(map(str, connections))} connections in use")
+    run.expect(len(connections) == ATTEMPTS, f"it killed {len(connections)} processes")
+    # Its own is among them, and that e-mail never came; where it is sent alone, no other is.
+    return sum(connections) - len(connections)
 
 
 def _row(run: Run, address: str) -> EmailRow:

@@ -93,6 +93,18 @@ class TestReport:
         cli.report(cli.options_read(part), [line_held()])
         assert not card.exists()
 
+    def test_renews_the_lines_of_a_part_when_asked_to(self, card: Path) -> None:
+        cli.report(cli.options_read([]), [line_lost(2), line_held(profile=RABBITMQ)])
+        cli.report(cli.options_read(["--profile", "embedded", "--update"]), [line_held()])
+        found = [
+            (line["profile"], line["is_held"]) for line in json.loads((card / "scorecard.json").read_text())["lines"]
+        ]
+        assert found == [(RABBITMQ, True), ("embedded", True)]
+
+    def test_begins_a_scorecard_with_a_part_when_asked_to(self, card: Path) -> None:
+        cli.report(cli.options_read(["--only", "T1", "--update"]), [line_held()])
+        assert "1 of 1 lines held" in (card / "scorecard.md").read_text()
+
     def test_writes_the_figures_where_it_is_told(self, card: Path, tmp_path: Path) -> None:
         cli.report(cli.options_read(["--json", str(tmp_path / "mine.json")]), [line_held()])
         assert len(json.loads((tmp_path / "mine.json").read_text())["lines"]) == 1

@@ -39,6 +39,10 @@ def _one_step(second: int) -> float:
     return 100 * MIB + (MIB if second > 2700 else 0)
 
 
+def _staircase(second: int) -> float:
+    return 100 * MIB + MIB * (second // 300)
+
+
 @pytest.fixture
 def noted(tmp_path: Path) -> Callable[..., Growth]:
     """Notes of an hour, of one process each, and what was read from them."""
@@ -63,9 +67,14 @@ class TestGrowthRead:
         growth = noted(("web", "main", 1, _flat), ("worker1", "child", 11, _leaking), ("beat1", "main", 12, _flat))
         assert not growth.is_bounded
         assert growth.in_words() == (
-            "60 minutes, 3 processes of the product. In the second half the largest rise was +5.0 MiB "
-            "(worker1, child): MORE THAN NOISE."
+            "3 processes of the product. In the last third the fastest rise was +10.0 MiB an hour (worker1, child): "
+            "NOT WITHIN 3."
         )
+
+    def test_finds_a_leak_that_comes_in_steps(self, noted: Callable[..., Growth]) -> None:
+        growth = noted(("worker1", "child", 11, _staircase))
+        assert growth.traces[0].rise_mib_an_hour == pytest.approx(12, rel=0.1)
+        assert not growth.is_bounded
 
     def test_judges_a_short_run_no_more_mildly(self, noted: Callable[..., Growth]) -> None:
         assert not noted(("web", "child", 11, _leaking), moments=range(0, 900, EVERY)).is_bounded
@@ -122,7 +131,7 @@ class TestChart:
         assert "Resident memory over 60 minutes" in words
         assert "two <workers>" in words
         assert "web, main: 100.0 MiB · +0.0" in words
-        assert "worker1, child: 110.0 MiB · +5.0 ▲" in words
+        assert "worker1, child: 110.0 MiB · +10.0 ▲" in words
 
     def test_keeps_every_line_inside_its_panel(self, noted: Callable[..., Growth]) -> None:
         growth = noted(("web", "main", 1, _wavering), ("worker1", "child", 11, _leaking))

@@ -14,7 +14,7 @@ from faults.__main__ import STOPPED
 from faults.processes import family, has_ended, wait_until
 from styleguide_example.common.tests.processes import Process
 
-pytestmark = [pytest.mark.once, pytest.mark.processes]
+pytestmark = [pytest.mark.long, pytest.mark.once, pytest.mark.processes]
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """The books against rows of the real schema, a real mail server, and lines in a diary."""
 
 import smtplib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
-from faults.database import Row
 from faults.edges import Count, Ledger
 from faults.sink import Sink
+from faults.tests.databases import DatabaseOfTest
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.factories import email_asked_for
 from styleguide_example.embedded.environment import free_port
@@ -27,20 +25,6 @@ from styleguide_example.tasks.timing import Every
 pytestmark = pytest.mark.django_db
 
 ANNA, BERTA = "anna@t1.example", "berta@t1.example"
-
-
-class DatabaseOfTest:
-    """The database of the test, in its transaction: the statements are the ledger's own."""
-
-    def __init__(self) -> None:
-        is_postgresql = connection.vendor == "postgresql"
-        # Not `now()`, which in a transaction is the moment of its beginning; and `%` doubled for Django's cursor.
-        self.now = "clock_timestamp()" if is_postgresql else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
-
-    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, list(parameters))
-            return list(cursor.fetchall())
 
 
 @pytest.fixture
@@ -130,6 +114,10 @@ class TestEmails:
         Email.objects.filter(pk=email.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=30))
         assert (ledger.count().stuck, ledger.is_quiet()) == (0, False)
         assert ledger.open_now() == "1 e-mails, 0 jobs and 0 runs are open"
+
+    def test_say_how_many_connections_died_of_each_poison(self, ledger: Ledger, diary: Path) -> None:
+        diary.write_text("poisoned 9\nbegun 1\npoisoned 1\n")
+        assert ledger.poisoned() == [9, 1]
 
 
 class TestJobs:

@@ -17,6 +17,8 @@ from django.dispatch import receiver
 from django_structlog.celery.signals import bind_extra_task_metadata
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from styleguide_example.core.garbage import startup_objects_freeze
+
 # Whoever forgets to say which settings gets those that refuse to start without secrets, not those that are open.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.django.production")
 
@@ -71,6 +73,14 @@ def idle_transaction_limit(connection: BaseDatabaseWrapper, **_: Any) -> None:
             cursor.execute(
                 "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", [IDLE_TRANSACTION_LIMIT]
             )
+
+
+@signals.worker_process_init.connect
+@signals.worker_ready.connect
+@signals.beat_init.connect
+def memory_bound(**_: Any) -> None:
+    """Let the garbage of tasks be found soon: in each process of a pool, in a worker's main process, and in beat."""
+    startup_objects_freeze()
 
 
 @signals.task_prerun.connect

@@ -1,11 +1,9 @@
 """After a run of everything: no address, no body, no token and no secret stands where it does not belong."""
 
-import json
 import re
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -14,6 +12,7 @@ import requests
 from django.contrib.auth.hashers import make_password
 
 from config.tests.security.forging import task_forge
+from config.tests.security.leaks import Seen
 from config.tests.security.processes import beat_start, events_heard, web_start
 from styleguide_example.announcements.models import Announcement
 from styleguide_example.api.tokens import token_create
@@ -33,7 +32,7 @@ from styleguide_example.tasks.services import periodic_tasks_sync
 from styleguide_example.tasks.timetable import TIMETABLE
 from styleguide_example.users.tests.factories import user_onboarded
 
-pytestmark = [pytest.mark.processes, pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.processes, pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
 
 ADA = journey.Person(name="Ada Marigold", address="ada.marigold@example.com", password="Ada-Periwinkle-7431")
 GRACE = "grace.larkspur@example.com"
@@ -44,29 +43,6 @@ SUBJECT = "Delphinium is coming"
 MAIL_PASSWORD = "Mail-Columbine-2816"
 SECRET_KEY = "a-key-of-this-test-alone-Aquilegia-0123456789-abcdefghijklmnopqrstuvwxyz"
 REPLY = f"550 <{REFUSED}> is nobody here; you wrote: {BODY}"
-
-
-@dataclass
-class Seen:
-    """What was written by whom: texts by their place; and the secrets, by their name."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    secrets: dict[str, str] = field(default_factory=dict)
-
-    def leaks(self) -> list[str]:
-        """Which secret stands where, plain, encoded for a URL, or as JSON."""
-        return [
-            f"{name} in {place}: {_around(text, written)}"
-            for name, secret in self.secrets.items()
-            for written in {secret, quote(secret, safe=""), json.dumps(secret)[1:-1]}
-            for place, text in self.texts.items()
-            if written.lower() in text.lower()
-        ]
-
-
-def _around(text: str, secret: str) -> str:
-    at = text.lower().index(secret.lower())
-    return text[max(at - 150, 0) : at + len(secret) + 50]
 
 
 @pytest.fixture

@@ -17,7 +17,13 @@ from pytest_django import Settings
 from styleguide_example.common.tests.brokers import app_for
 from styleguide_example.common.wakeups import WakeUpTask
 from styleguide_example.emails.tasks import email_cleanup
-from styleguide_example.tasks.celery import app, broker_patience, connections_check, idle_transaction_limit
+from styleguide_example.tasks.celery import (
+    app,
+    broker_patience,
+    connections_check,
+    idle_transaction_limit,
+    memory_bound,
+)
 
 # Sorted, because Celery keeps them in an order of chance, and each process of the suite must list the same tests.
 OURS = [app.tasks[name] for name in sorted(app.tasks) if name.startswith("styleguide_example.")]
@@ -46,6 +52,10 @@ class TestWorker:
         assert not app.conf.task_acks_late
         assert not app.conf.task_reject_on_worker_lost
         assert not any(task.acks_late or task.reject_on_worker_lost for task in OURS)
+
+    @pytest.mark.parametrize("begun", [signals.worker_process_init, signals.worker_ready, signals.beat_init])
+    def test_freezes_what_its_start_made(self, begun: Any) -> None:
+        assert memory_bound in begun._live_receivers(None)
 
     def test_keeps_no_results(self) -> None:
         assert app.conf.task_ignore_result
