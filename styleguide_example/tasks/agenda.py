@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 from django_celery_beat.models import PeriodicTask
 
-from styleguide_example.tasks.models import Schedule
+from styleguide_example.tasks.models import BEGINS_ANEW, Schedule
 from styleguide_example.tasks.runs import Due
 from styleguide_example.tasks.snapshot import RawRow, Snapshot, raw_rows_changed, raw_rows_read, snapshot_parse
 
@@ -148,7 +148,12 @@ def decided_read(snapshots: Mapping[int, Snapshot], now: datetime) -> dict[int, 
         if (until := known.get(key, (None, ""))[0]) is not None and known[key][1] == snapshot.decides_for
     }
     news = {key: snapshot for key, snapshot in sorted(snapshots.items()) if key not in decided}
-    begun = _begun_at({key: known.get(key, (None, ""))[0] for key in news}, now)
+    begun = {
+        key: until
+        for key, (until, timing) in known.items()
+        if until is not None and timing == BEGINS_ANEW and key in news and news[key].row.enabled
+    }
+    begun |= _begun_at({key: known.get(key, (None, ""))[0] for key in news if key not in begun}, now)
     Schedule.objects.bulk_create(
         [
             Schedule(periodic_task_id=key, decided_until=begun[key], decided_for=snapshot.decides_for)

@@ -60,10 +60,10 @@ def run_claim(sender: WakeUpTask, **_: Any) -> None:
 def run_record(task: WakeUpTask, state: str | None, retval: Any, **_: Any) -> None:
     """Record the outcome; a receiver of Celery's ``task_postrun``. Changes nothing when the lease was lost.
 
-    Not called when the process was killed: then the lease runs out, and the sweep begins the run again.
+    Not when the process was killed, or told to exit: then the lease runs out, and the sweep begins the run again.
     """
     token = getattr(task.request, "schedule_run_token", None)
-    if token is None:
+    if token is None or state is None:  # none: the process was told to exit in the middle of it, which ends like a kill
         return
     rows = ScheduleRun.objects.filter(pk=_run_id(task))
     if state == states.RETRY:

@@ -1,12 +1,13 @@
-"""Writes what a person edited in a schedule. Beat's own columns are never touched."""
+"""Writes what a person edited in a schedule. Beat's own columns stay, but for from when another timing counts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django_celery_beat.models import PeriodicTask
 
-from styleguide_example.tasks.models import Schedule
+from styleguide_example.tasks.models import BEGINS_ANEW, Schedule
 from styleguide_example.tasks.timing import When
 from styleguide_example.tasks.timing_rows import TIMING, timings_save, when_read
 
@@ -18,8 +19,8 @@ def schedule_save(
     """Write these ``columns`` of ``periodic_task``, its timing and its policies, all or nothing. Returns it.
 
     The rows of timings are shared by schedules, so one is found or created and never edited; a timing of the same
-    meaning keeps its row. ``last_run_at``, ``total_run_count`` and what beat has decided stay as they are. A running
-    beat is told.
+    meaning keeps its row, and what beat has decided. Another one counts from now on, by the database's clock.
+    ``last_run_at`` and ``total_run_count`` stay as they are. A running beat is told.
 
     Raises:
         django.core.exceptions.ValidationError: for columns that contradict each other.
@@ -33,7 +34,8 @@ def schedule_save(
         # Named, because beat may have counted a run since the row was read, and because `save()` of a disabled one
         # would forget when it last ran (django_celery_beat/models.py).
         periodic_task.save(update_fields=[*columns, *timing, "date_changed"])
-    Schedule.objects.update_or_create(periodic_task=periodic_task, defaults=dict(policies))
+    begins: dict[str, Any] = {"decided_until": Now(), "decided_for": BEGINS_ANEW} if timing else {}
+    Schedule.objects.update_or_create(periodic_task=periodic_task, defaults={**policies, **begins})
     return periodic_task
 
 

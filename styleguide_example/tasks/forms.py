@@ -4,15 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from celery import current_app
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django_celery_beat.models import PeriodicTask
 
-from styleguide_example.core.enums import Priority
-from styleguide_example.tasks.entries import SECONDS_MAX, queue_check, queue_names, signature_check
+from styleguide_example.tasks.choices import priority_choices, queue_choices, schedulable_tasks, task_choices, why_not
+from styleguide_example.tasks.entries import SECONDS_MAX, queue_check, signature_check
 from styleguide_example.tasks.enums import MissedRuns, Overlap
 from styleguide_example.tasks.previews import Preview
 from styleguide_example.tasks.timing_forms import MomentField, TimingForm, preview_of, timing_initial
@@ -104,11 +103,11 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
         row = self.instance
         self.initial = {**_initial(row), **self.initial} if row.pk else self.initial
         task: Any = self.fields["task"]
-        task.choices = _task_choices(current=row.task)
+        task.choices = task_choices(current=row.task)
         queue: Any = self.fields["queue"]
-        queue.choices = _queue_choices(current=row.queue)
+        queue.choices = queue_choices(current=row.queue)
         priority: Any = self.fields["priority"]
-        priority.choices = _priority_choices(current=row.priority, may_reserve=self.may_reserve)
+        priority.choices = priority_choices(current=row.priority, may_reserve=self.may_reserve)
 
     def is_valid(self) -> bool:
         """Whether it may be saved: a preview never is."""
@@ -196,10 +195,10 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
             )
 
     def _check_call(self, name: str | None, kwargs: str | None) -> None:
-        task: Any = _schedulable().get(name or "")
+        task: Any = schedulable_tasks().get(name or "")
         if name and task is None:
             self.add_error(
-                "task", f"{name} cannot be scheduled: {_why_not(name)} Choose another, or delete the schedule."
+                "task", f"{name} cannot be scheduled: {why_not(name)} Choose another, or delete the schedule."
             )
         elif task is not None and kwargs is not None and not _has_args(self.instance):
             try:
@@ -208,7 +207,7 @@ class ScheduleForm(TimingForm, forms.ModelForm[PeriodicTask]):
                 self.add_error("kwargs", f"The task cannot be called so: {error}.")
 
     def _check_priority(self, name: str | None, priority: int | None) -> None:
-        task: Any = _schedulable().get(name or "")
+        task: Any = schedulable_tasks().get(name or "")
         try:
             if task is not None and priority is not None:
                 task.priority_check(priority)
@@ -260,38 +259,6 @@ def _initial_timing(row: PeriodicTask) -> dict[str, Any]:
         return timing_initial(when_read(row))
     except ValueError:
         return {"kind": None}
-
-
-def _schedulable() -> dict[str, Any]:
-    current_app.loader.import_default_modules()
-    return {name: task for name, task in current_app.tasks.items() if getattr(task, "schedulable", False)}
-
-
-def _task_choices(*, current: str) -> list[tuple[str, str]]:
-    choices = [(name, f"{name.rpartition('.')[2]} ({name})") for name in sorted(_schedulable())]
-    gone = [(current, f"{current}: {_why_not(current)}")] if current and current not in dict(choices) else []
-    return [("", "---------"), *gone, *choices]
-
-
-def _why_not(name: str) -> str:
-    if name in current_app.tasks:
-        return "it is not declared with schedulable=True."
-    return "no task of this name is registered any more."
-
-
-def _queue_choices(*, current: str | None) -> list[tuple[str, str]]:
-    names = queue_names()
-    gone = [(current, f"{current}: nobody takes from it")] if current and current not in names else []
-    return [("", "the default queue"), *gone, *((name, name) for name in names)]
-
-
-def _priority_choices(*, current: int | None, may_reserve: bool) -> list[tuple[Any, str]]:
-    named = [one for one in Priority if one != Priority.RESERVED or may_reserve or current == one]
-    choices: list[tuple[Any, str]] = [("", "the task's own")]
-    choices += [(int(one), f"{one.name.capitalize()} ({int(one)})") for one in named]
-    if current is not None and current not in dict(choices):
-        choices.append((current, str(current)))
-    return choices
 
 
 def _has_args(row: PeriodicTask) -> bool:

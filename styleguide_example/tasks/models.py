@@ -35,6 +35,10 @@ class TimetableEntry(BaseModel):
         return self.name
 
 
+#: In ``Schedule.decided_for``: it got another timing, or was enabled, at ``decided_until``, and counts from then on.
+BEGINS_ANEW = "anew"
+
+
 class Schedule(BaseModel):
     """The other half of a ``PeriodicTask``: its policies, and how far beat has decided its due times.
 

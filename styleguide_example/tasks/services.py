@@ -12,7 +12,7 @@ from styleguide_example.tasks import runs
 from styleguide_example.tasks.edits import schedule_save
 from styleguide_example.tasks.enums import Overlap
 from styleguide_example.tasks.exceptions import ScheduleNotRunError
-from styleguide_example.tasks.models import BeatLeader, Schedule, ScheduleRun
+from styleguide_example.tasks.models import BEGINS_ANEW, BeatLeader, Schedule, ScheduleRun
 from styleguide_example.tasks.sync import periodic_tasks_plan, periodic_tasks_rebuild, periodic_tasks_sync
 
 __all__ = [
@@ -65,7 +65,10 @@ def schedule_enable(*, periodic_task: PeriodicTask) -> bool:
     """
     PeriodicTasks.update_changed()  # first, as everybody does: two that lock in different orders lock each other out
     rows = PeriodicTask.objects.filter(pk=periodic_task.pk, enabled=False)
-    enabled = rows.update(enabled=True, date_changed=Now())  # from which beat counts, however late it notices
+    enabled = rows.update(enabled=True, date_changed=Now())
+    if enabled:  # beat counts from here, however late it notices
+        begins = {"decided_until": Now(), "decided_for": BEGINS_ANEW}
+        Schedule.objects.update_or_create(periodic_task=periodic_task, defaults=begins)
     Schedule.objects.filter(pk=periodic_task.pk).update(disabled_reason="", disabled_until=None)
     return bool(enabled)
 

@@ -26,6 +26,7 @@ _INSTANT = timedelta(microseconds=1)
 _OWN = (
     *("id", "name", "task", "enabled", "one_off", "start_time", "expires", "expire_seconds"),
     *("queue", "exchange", "routing_key", "priority", "args", "kwargs", "headers"),
+    "date_changed",  # it may have been disabled, and enabled again, between two looks
 )
 _CRON = tuple(f"crontab__{name}" for name in Cron.NAMES)
 _RELATED: dict[str, tuple[type[Any], tuple[str, ...]]] = {

@@ -8,20 +8,23 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import CharField, Value
-from django.db.models.functions import Cast, Concat
+from django.db.models import Case, CharField, Value, When
+from django.db.models.functions import Cast, Concat, Now
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask, PeriodicTasks
 
 from styleguide_example.tasks.entries import Entry
 from styleguide_example.tasks.enums import OnConflict, SyncAction
 from styleguide_example.tasks.merge import Plan
-from styleguide_example.tasks.models import Schedule, ScheduleRun, TimetableEntry
+from styleguide_example.tasks.models import BEGINS_ANEW, Schedule, ScheduleRun, TimetableEntry
 from styleguide_example.tasks.plans import Order, Step, steps_plan
 from styleguide_example.tasks.schedules import POLICIES, Row, entry_says, rows_read
-from styleguide_example.tasks.timing_rows import timings_save
+from styleguide_example.tasks.timing_rows import TIMING, timings_save
 
 Columns = Mapping[str, Any]
+
+#: With one of these written, a schedule begins anew.
+_BEGINNING = frozenset({*TIMING, "enabled", "start_time"})
 
 
 def periodic_tasks_plan(
@@ -195,6 +198,15 @@ def _change(steps: Sequence[Step], timings: Mapping[str, Columns]) -> None:
     _names_free([row.pk for row, columns in written if "name" in columns])
     _update(PeriodicTask, "date_changed", [(row.task_columns, _without(POLICIES, columns)) for row, columns in written])
     _update(Schedule, "updated_at", [(row.policy_columns, _only(POLICIES, columns)) for row, columns in written])
+    _begin_anew([row.pk for row, columns in written if not _BEGINNING.isdisjoint(columns)])
+
+
+def _begin_anew(keys: Sequence[int]) -> None:
+    """Nothing is made up for that was due while they were disabled, or had another timing."""
+    if keys:
+        enabled = PeriodicTask.objects.filter(pk__in=keys, enabled=True)
+        begins = Case(When(periodic_task__in=enabled, then=Value(BEGINS_ANEW)), default=Value(""))
+        Schedule.objects.filter(pk__in=keys).update(decided_until=Now(), decided_for=begins)
 
 
 def _columns_written(step: Step, timings: Mapping[str, Columns]) -> dict[str, Any]:
@@ -234,11 +246,10 @@ def _create(steps: Sequence[Step], timings: Mapping[str, Columns]) -> dict[str, 
     tasks = PeriodicTask.objects.bulk_create(
         PeriodicTask(**_without(POLICIES, said[entry.name]), **timings[str(entry.when)]) for entry in entries
     )
-    now = timezone.now()  # what was due before an entry was written is not missed
     Schedule.objects.bulk_create(
         Schedule(
             periodic_task=task,
-            decided_until=now,
+            decided_until=Now(),  # what was due before an entry was written is not missed
             decided_for=str(entry.when) if entry.enabled else "",
             **_only(POLICIES, said[entry.name]),
         )

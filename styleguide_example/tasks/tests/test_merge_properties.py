@@ -31,7 +31,7 @@ on_the_database = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # each example is rolled back
 )
 
-pytestmark = pytest.mark.once
+pytestmark = [pytest.mark.long, pytest.mark.once]
 
 WHENS: dict[str, When] = {str(when): when for when in (Every(timedelta(seconds=10)), Cron("30 3 * * *"))}
 VALUES: dict[str, list[Any]] = {

@@ -181,7 +181,7 @@ class TestPeriodicTasksSync:
     def test_leaves_to_beat_what_beat_decided(self) -> None:
         periodic_tasks_sync(entries=[entry_make()])
         Schedule.objects.update(decided_until=LONG_AGO, decided_for="x")
-        periodic_tasks_sync(entries=[entry_make(when=Cron("* * * * *"), jitter_seconds=5)])
+        periodic_tasks_sync(entries=[entry_make(in_words="x", jitter_seconds=5)])
         assert Schedule.objects.values("decided_until", "decided_for", "jitter_seconds").get() == {
             "decided_until": LONG_AGO,
             "decided_for": "x",

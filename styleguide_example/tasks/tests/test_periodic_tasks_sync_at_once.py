@@ -80,6 +80,7 @@ class TestThousandEntries:
         assert PeriodicTask.objects.count() == 500
 
 
+@pytest.mark.long
 @pytest.mark.once
 class TestTenThousandEntries:
     def test_come_change_and_go(self) -> None:

@@ -16,6 +16,7 @@ from styleguide_example.tasks.tests.factories import by_hand, entry_make, rows_r
 pytestmark = pytest.mark.django_db
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
+BEATS_OWN = ("decided_until", "decided_for")
 
 
 def _edit(name: str) -> None:
@@ -30,13 +31,13 @@ def _edit(name: str) -> None:
 
 
 def _said(name: str) -> dict[str, object]:
-    """What the row says, apart from its history."""
+    """What the row says, apart from its history, and from when it begins."""
     row = PeriodicTask.objects.filter(name=name).values().get()
     policies = Schedule.objects.filter(periodic_task__name=name).values().get()
     return {
         column: value
         for column, value in {**policies, **row}.items()
-        if column not in {"date_changed", "updated_at", "last_run_at", "total_run_count"}
+        if column not in {"date_changed", "updated_at", "last_run_at", "total_run_count", *BEATS_OWN}
     }
 
 

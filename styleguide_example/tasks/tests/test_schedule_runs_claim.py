@@ -30,6 +30,12 @@ from styleguide_example.tasks.timing import Every
 pytestmark = pytest.mark.django_db(transaction=True)
 
 CALLS: list[dict[str, Any]] = []
+ERRORS: dict[str, type[BaseException]] = {
+    "ignore": Ignore,
+    "reject": Reject,
+    "exit": SystemExit,
+    "interrupt": KeyboardInterrupt,
+}
 
 
 def _body(*, error: str = "", retry_in: int | None = None) -> None:
@@ -38,7 +44,7 @@ def _body(*, error: str = "", retry_in: int | None = None) -> None:
     if retry_in is not None:
         raise _task().retry(countdown=retry_in, max_retries=2, exc=ConnectionError("No route to host"))
     if error:
-        raise {"ignore": Ignore, "reject": Reject}.get(error, ConnectionError)(error)
+        raise ERRORS.get(error, ConnectionError)(error)
 
 
 def _task() -> WakeUpTask:
@@ -222,6 +228,16 @@ class TestRunRecord:
         run = _published(kwargs='{"error": "ignore"}')
         messages_work()
         assert _read(run).state == RunState.SUCCESS
+
+    @pytest.mark.parametrize("error", ["exit", "interrupt"])
+    def test_is_no_success_when_the_process_was_told_to_exit(self, error: str) -> None:
+        run = _published(kwargs=f'{{"error": "{error}"}}')
+        with pytest.raises(ERRORS[error]):
+            messages_work()
+        assert _read(run).state == RunState.RUNNING
+        ScheduleRun.objects.update(lease_expires_at=timezone.now() - timedelta(hours=1))
+        runs_sweep()
+        assert _read(run).state == RunState.RETRY
 
     def test_changes_nothing_when_the_lease_was_lost(self) -> None:
         run = _published()

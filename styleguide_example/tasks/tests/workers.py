@@ -16,13 +16,13 @@ from styleguide_example.tasks.models import ScheduleRun
 HOSTNAME = "worker@test"
 
 
-def message_work(message: Message) -> None:
+def message_work(message: Message, *, hostname: str = HOSTNAME) -> None:
     """Do what the message says, errors and all."""
     headers: dict[str, Any] = dict(message.headers)
     payload: Any = message.payload
     args, kwargs, embed = payload
     task: Any = celery_app.tasks[headers["task"]]
-    request = {**headers, **embed, "args": args, "kwargs": kwargs, "hostname": HOSTNAME, "is_eager": False}
+    request = {**headers, **embed, "args": args, "kwargs": kwargs, "hostname": hostname, "is_eager": False}
     trace: Any = trace_task
     trace(task, headers["id"], args, kwargs, request, app=celery_app)
 

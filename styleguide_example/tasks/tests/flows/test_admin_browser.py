@@ -14,6 +14,7 @@ from styleguide_example.tasks.tests.browsers import CHROMIUM, admin_browser, sup
 from styleguide_example.tasks.timetable import TIMETABLE
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.once,
     pytest.mark.processes,
     pytest.mark.django_db(transaction=True),

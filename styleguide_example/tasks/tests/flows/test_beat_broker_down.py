@@ -16,7 +16,7 @@ from styleguide_example.tasks.tests.flows.beat_processes import (
     wait_for_the_end,
 )
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from styleguide_example.tasks.tests.beats import schedule_make
 from styleguide_example.tasks.tests.flows.beat_processes import TICK, Beats, last_due, leads, time_pass, wait_for_runs
 from styleguide_example.tasks.timing import Cron
 
-pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 class TestEdit:

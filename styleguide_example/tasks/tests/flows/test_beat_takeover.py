@@ -17,7 +17,7 @@ from styleguide_example.tasks.tests.flows.beat_processes import (
     wait_for_the_end,
 )
 
-pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 
 def _two(beats: Beats) -> tuple[Process, Process]:
