@@ -45,12 +45,19 @@ def attempt_failed(email: Email, *, token: uuid.UUID, failure: Failure) -> Excep
     The error is EmailAttemptFailedError, EmailGivenUpError, or EmailNotClaimedError when the lease was lost meanwhile.
     """
     recorded, next_at = attempt_record(email, token=token, failure=failure)
-    summary = f"E-mail {email.pk}, attempt {email.attempts}: {failure.error}"
+    summary = f"E-mail {email.pk}, attempt {email.attempts}: {_without_the_servers_words(failure)}"
     if not recorded:
         return EmailNotClaimedError(f"{summary} (not recorded: the lease was lost)")
     if next_at is None:
         return EmailGivenUpError(summary)
     return EmailAttemptFailedError(summary, retry_at=next_at)
+
+
+def _without_the_servers_words(failure: Failure) -> str:
+    """What every log may hold: a server may quote the message that it refuses, so its own words stay in the row."""
+    if not failure.reply:
+        return failure.error
+    return f"{failure.kind} at {failure.phase}, {failure.code or 'for some'}; the row has the server's words"
 
 
 @persistent

@@ -71,9 +71,11 @@ def email_send_by_id(*, email_id: int, owner: str) -> None:
         delivery = None if outcomes.unwanted_among([holding.email]) else _deliver(holding)
     except (DatabaseError, InterfaceError, EmailNotClaimedError):
         raise  # what the database cannot record now, the lease and the sweep end
+    except DeliveryError as error:
+        if (outcome := outcomes.failed(holding, error)) is not None:
+            raise outcome from None  # what the server said is in the row, and need not be in a traceback
     except Exception as error:  # whatever it was, the row must say so before it rises
-        outcome = outcomes.failed(holding, error)
-        if outcome is not None:
+        if (outcome := outcomes.failed(holding, error)) is not None:
             raise outcome from error
     else:
         if delivery is None:

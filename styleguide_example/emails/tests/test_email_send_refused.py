@@ -1,5 +1,6 @@
 """The server answers, and the answer is no."""
 
+import traceback
 from datetime import timedelta
 
 import pytest
@@ -74,17 +75,30 @@ class TestEmailSendRefused:
     def test_for_now_tells_the_caller_when_to_come_again(self, smtp: SMTPServer) -> None:
         smtp.fail("mail", "451 later")
         email = email_asked_for()
-        with pytest.raises(EmailAttemptFailedError, match=f"E-mail {email.pk}, attempt 1: .*451 later") as raised:
+        with pytest.raises(EmailAttemptFailedError, match=f"E-mail {email.pk}, attempt 1: .*451") as raised:
             email_send(email=email)
         email.refresh_from_db()
         assert raised.value.retry_at == email.next_attempt_at
 
+    @pytest.mark.parametrize("step", PHASES)
+    @pytest.mark.parametrize("code", [451, 550])
+    def test_quotes_nothing_of_the_message_in_a_traceback(self, smtp: SMTPServer, step: str, code: int) -> None:
+        """Some servers say what they refuse; the logs of workers, and their monitors' events, have tracebacks."""
+        smtp.fail(step, f"{code} you wrote: snapdragon")
+        email = email_asked_for()
+        with pytest.raises((EmailAttemptFailedError, EmailGivenUpError)) as raised:
+            email_send(email=email)
+        email.refresh_from_db()
+        assert "snapdragon" in email.last_error, "Who may read the row may read it."
+        assert "snapdragon" not in "".join(traceback.format_exception(raised.value))
+
     def test_for_good_tells_the_caller_who_has_to_end_it(self, smtp: SMTPServer) -> None:
         smtp.fail("rcpt", "550 no such user")
         email = email_asked_for()
-        with pytest.raises(EmailGivenUpError, match="550 no such user"):
+        with pytest.raises(EmailGivenUpError, match=r"permanent at .*, 550; the row has the server's words"):
             email_send(email=email)
         email.refresh_from_db()
+        assert "550 no such user" in email.last_error
         assert email.status == Email.Status.SENDING
         assert email_failed(email=email)
 
