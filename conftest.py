@@ -1,7 +1,8 @@
 """Fixtures for every app: a real broker, a scriptable mail server, real worker processes."""
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from pytest_django import Settings
 
 from styleguide_example.common import wakeups
 from styleguide_example.common.tests.databases import database_url
+from styleguide_example.common.tests.emptying import emptied_quickly
 from styleguide_example.common.tests.processes import Broker, Queue, Worker, broker_patience
 from styleguide_example.emails import connections, limits, senders
 from styleguide_example.emails.tests.smtp_server import SMTPServer
@@ -21,13 +23,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--asks-broker", action="store_true", help="run only what asks a broker anything")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run again on another database, or with another broker, what asks it something. A file that is named runs whole.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Seven thousand tests live until the end: whoever looks for garbage need not look at them each time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
+
+@pytest.hookimpl(trylast=True)  # pytest-django sorts as well
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the ``long`` ones, and run again on another database, or with another broker, what asks it something.
+
+    A file that is named runs whole.
     ``once``: neither matters (browsers, clocks). ``no_services``: the database matters, the broker does
     not (leases, the mail server). All run on SQLite with the embedded broker, and those that ask a database and are not
     ``once`` on PostgreSQL too.
     """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.option.file_or_dir:
         return
     kept = list(items)
@@ -36,13 +52,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.option.asks_broker:
         kept = [item for item in kept if "broker" in getattr(item, "fixturenames", ())]
         kept = [item for item in kept if item.get_closest_marker("no_services") is None]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    chosen = set(kept)
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = kept
 
 
 def _asks_database(item: pytest.Item) -> bool:
     asking = {"db", "transactional_db"}
     return item.get_closest_marker("django_db") is not None or not asking.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_quickly() -> Iterator[None]:
+    """A test that commits leaves its database as ``flush`` would, sooner."""
+    with emptied_quickly():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -28,3 +28,12 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=1, at_least=1)
 # Workers under test have leases of seconds, and some of their conversations are held for as long as it takes.
 EMAIL_TIMEOUT_CONVERSATION = 60
+
+# Every test has a client of its own, and would have all static files listed for it. They are looked for when asked for.
+# https://whitenoise.readthedocs.io/en/stable/django.html#WHITENOISE_AUTOREFRESH
+WHITENOISE_AUTOREFRESH = True
+
+# Processes are killed under the tests, the machine keeps its power: nothing has to reach the disk.
+# https://www.sqlite.org/pragma.html#pragma_synchronous
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"  # noqa: F405

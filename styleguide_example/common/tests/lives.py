@@ -1,77 +1,43 @@
-"""Workers that stand still before anything they write, go on, or die there, and a state machine that drives them.
-
-Each runs the product's own functions in a thread with a database connection of its own, and only one of them, or the
-test, runs at a time: so every order of steps can be repeated. It is SIGSTOP, SIGCONT and SIGKILL at any write.
-"""
+"""A state machine over rows that live through anything: pausable workers, clocks that jump, and what must hold."""
 
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
 import time_machine
-from django.db import OperationalError, connection, models
+from django.db import models
 from django.db.models import F
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
+from styleguide_example.common.tests.pausing import TO_THE_END, Order, PausableWorker, Then
 from styleguide_example.core.exceptions import ConflictError
 
-#: Derandomized, so that a red build is red again.
-each = settings(
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=40,
-    stateful_step_count=30,
-    phases=[Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
-)
-
 HOUR = timedelta(hours=1)
-_WRITES = ("UPDATE", "INSERT", "DELETE")
-PATIENCE_SECONDS = 60  # only a hang lasts so long
 
-
-class KilledError(BaseException):
-    """The process ends here: nothing that catches errors hears of it."""
-
-
-class Then(Enum):
-    """What happens at a statement that writes: nobody can tell when somebody stood still who only read."""
-
-    STOP = "it stands still"  # outside of transactions, whose locks would hold up all others
-    DIE_BEFORE = "it is killed before the statement"
-    DIE_AFTER = "it is killed after the statement, and before the commit"
-    LOSE_DATABASE_BEFORE = "its connection is cut before the statement"
-    LOSE_DATABASE_AFTER = "its connection is cut when the statement was done and nobody has said so"
-
-
-@dataclass(frozen=True)
-class Order:
-    """How far a worker goes: what happens when it has written ``writes`` times from here, or nothing until its end."""
-
-    writes: int = 0
-    then: Then | None = None
-
-
-TO_THE_END = Order()
-_AT_ONCE = Order(0, Then.DIE_BEFORE)
+_ANYTHING = [Order(writes, then) for writes in range(4) for then in Then]
+_STOPS = [Order(writes, Then.STOP) for writes in range(4)]
 #: Mostly they stand still: only then anything can happen in between.
-orders = st.one_of(
-    st.just(TO_THE_END),
-    st.builds(Order, st.integers(0, 3), st.just(Then.STOP)),
-    st.builds(Order, st.integers(0, 3), st.just(Then.STOP)),
-    st.builds(Order, st.integers(0, 3), st.sampled_from(Then)),
-)
+orders = st.sampled_from([*[TO_THE_END] * 20, *_STOPS * 10, *_ANYTHING])
 #: Mostly the same few, so that something happens to what something has happened to.
 which = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5])
 Event = tuple[str, Mapping[str, Any]]
+
+
+def lives_of(count: int) -> settings:
+    """So many lives. Derandomized, so that a red build is red again."""
+    return settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=count,
+        stateful_step_count=30,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+    )
 
 
 def event(name: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
@@ -83,105 +49,20 @@ def event(name: str, **arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[E
     return st.tuples(st.just(name), st.fixed_dictionaries(arguments))
 
 
+def often(times: int, name: str, **arguments: st.SearchStrategy[Any]) -> list[st.SearchStrategy[Event]]:
+    """So many times as often as others. Each is a strategy of its own: ``one_of`` takes the same one only once."""
+    return [event(name, **arguments) for _ in range(times)]
+
+
+_MID_WORK = st.sampled_from([Order(writes, Then.STOP) for writes in (1, 1, 2, 3)])
 #: What happens to all of them.
 EVENTS = (
-    *[event("a_worker_goes_on", which=which, order=orders)] * 3,
-    *[event("an_hour_passes")] * 2,
+    *often(3, "one_comes_late", which=which, early=_MID_WORK, other=_MID_WORK, is_swept=st.booleans()),
+    *often(3, "a_worker_goes_on", which=which, order=orders),
+    *often(2, "an_hour_passes"),
     event("the_databases_clock_jumps", hours=st.sampled_from([1, -1])),
     event("the_machines_clock_jumps", hours=st.sampled_from([-1, 1])),
 )
-
-
-class PausableWorker:
-    """Does ``work`` in a thread of its own, as far as it is told; :attr:`name` is the owner of its leases.
-
-    Args:
-        before_stop: called in its thread before it stands still: what its own threads are doing comes to an end.
-        farewell: called in its thread at its end, killed or not.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[], object],
-        *,
-        before_stop: Callable[[], object] = lambda: None,
-        farewell: Callable[[], object] = lambda: None,
-    ) -> None:
-        self.name = name
-        self.is_ended = False
-        self.is_killed = False
-        self._work, self._before_stop, self._farewell = work, before_stop, farewell
-        self._order = TO_THE_END
-        self._left = 0
-        self._error: BaseException | None = None
-        self._turn, self._stands = threading.Semaphore(0), threading.Semaphore(0)
-        threading.Thread(target=self._run, name=name, daemon=True).start()
-
-    def go_on(self, order: Order = TO_THE_END) -> None:
-        """Let it run until it stands still or has ended. What the product did not foresee rises here."""
-        self._order, self._left = order, order.writes
-        self._turn.release()
-        assert self._stands.acquire(timeout=PATIENCE_SECONDS), f"{self.name} hangs."
-        if self._error is not None:
-            raise self._error
-
-    def kill(self) -> None:
-        """Let it die where it stands."""
-        if not self.is_ended:
-            self.go_on(_AT_ONCE)
-
-    def _run(self) -> None:
-        self._turn.acquire()
-        try:
-            with connection.execute_wrapper(self):
-                self._work()
-        except (KilledError, ConflictError):  # whose refusal is an answer
-            pass
-        except OperationalError as error:
-            if self._order.then not in {Then.LOSE_DATABASE_BEFORE, Then.LOSE_DATABASE_AFTER}:
-                self._error = error
-        except BaseException as error:  # noqa: BLE001  rises in the test's thread
-            self._error = error
-        finally:
-            self._farewell()
-            connection.close()
-            self.is_ended = True
-            self._stands.release()
-
-    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
-        is_write = sql.lstrip().startswith(_WRITES)
-        while self._is_to_stop(is_write=is_write):
-            self._before_stop()
-            self._stands.release()
-            self._turn.acquire()
-        happens = self._order.then if is_write and self._left == 0 else None
-        if self._order == _AT_ONCE:
-            self._die()
-        self._left -= is_write
-        if self.is_killed or happens is Then.DIE_BEFORE:
-            self._die()
-        if happens is Then.LOSE_DATABASE_BEFORE:
-            self._lose_database()
-        result = execute(sql, params, many, context)
-        if happens is Then.DIE_AFTER:
-            self._die()
-        if happens is Then.LOSE_DATABASE_AFTER:
-            self._lose_database()
-        return result
-
-    def _is_to_stop(self, *, is_write: bool) -> bool:
-        is_time = self._left < 0 or (self._left == 0 and is_write)
-        return self._order.then is Then.STOP and is_time and not connection.in_atomic_block
-
-    def _lose_database(self) -> NoReturn:
-        assert connection.connection is not None
-        connection.connection.rollback()  # as a server does with what was not committed
-        raise OperationalError("server closed the connection unexpectedly")
-
-    def _die(self) -> NoReturn:
-        self.is_killed = True
-        raise KilledError
 
 
 class Life(RuleBasedStateMachine):
@@ -230,6 +111,21 @@ class Life(RuleBasedStateMachine):
             self.advance(worker, order)
         else:
             self.begin(which, order)
+
+    def one_comes_late(self, which: int, early: Order, other: Order, *, is_swept: bool) -> None:
+        """It stands still until its lease is over, somebody else begins with the same row, and then it goes on."""
+        before = [*self.workers]
+        self.begin(which, early)
+        if is_swept:
+            self.an_hour_passes()
+        else:
+            self.the_databases_clock_jumps(1)
+        self.check()
+        latecomers = [worker for worker in self.workers if worker not in before]
+        self.begin(which, other)
+        self.check()
+        for worker in latecomers:
+            self.advance(worker, Order(1, Then.STOP))  # and has something to say again later
 
     def begin(self, which: int, order: Order) -> None:
         """Let a worker begin with one of the rows, whatever its message says."""

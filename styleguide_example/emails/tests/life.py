@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from styleguide_example.common.tests.lives import PausableWorker, pick
+from styleguide_example.common.tests.lives import pick
+from styleguide_example.common.tests.pausing import PausableWorker
 from styleguide_example.emails.enums import CancelReason, EmailStatus
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.tests.smtp_server import SMTPServer
@@ -16,6 +17,8 @@ READY, SENDING, SENT = EmailStatus.READY, EmailStatus.SENDING, EmailStatus.SENT
 FAILED, CANCELLED = EmailStatus.FAILED, EmailStatus.CANCELLED
 ENDED = {SENT, FAILED, CANCELLED}
 MAX_ATTEMPTS = 3
+#: Chooses one that has ended, if there is any.
+LAST = 5
 EXPIRED, SUPPRESSED = "it expired", "its reader unsubscribed"
 
 
@@ -49,6 +52,8 @@ class Hands:
     begun_at: int
     held: dict[int, UUID | None] = field(default_factory=dict)
     in_doubt: set[str] = field(default_factory=set)
+    #: Leases that it had, and that are over.
+    over: set[UUID | None] = field(default_factory=set)
 
 
 class Model:
@@ -94,6 +99,9 @@ class Model:
         if hours > 0:  # every lease has run out
             for hands in self.hands.values():
                 self._nobody_knows(hands)
+        else:
+            for hands in self.hands.values():
+                hands.over.clear()
 
     def _expires(self, told: Told, *, is_over: bool) -> None:
         told.has_expired |= is_over
@@ -117,6 +125,7 @@ class Model:
         mine = {row.pk: row for row in rows}
         hands.in_doubt &= {row.message_id for row in mine.values()}
         hands.held = {pk: row.lease_token for pk, row in mine.items() if row.lease_expires_at > row.now}
+        assert hands.over.isdisjoint(hands.held.values()), "A lease that was over was extended."
         if worker.is_ended:
             hands.held = dict.fromkeys(mine)
             self._nobody_knows(hands)
@@ -135,6 +144,7 @@ class Model:
         for told in self.told.values():
             told.is_disturbed |= told.email.pk in hands.held
             told.copies_allowed += told.email.message_id in hands.in_doubt and not self.holds
+        hands.over |= {*hands.held.values()}
         hands.held.clear()
         hands.in_doubt.clear()
 
@@ -178,7 +188,8 @@ class Model:
             told.copies_at_end = copies
 
     def _was_given_up_early(self, told: Told, row: Email) -> bool:
-        is_used_up = row.attempts >= MAX_ATTEMPTS or told.has_expired or told.unheard > 1
+        is_unknown = told.unheard > 1 or (told.unheard == 1 and told.is_disturbed)
+        is_used_up = row.attempts >= MAX_ATTEMPTS or told.has_expired or is_unknown
         is_held = self.holds and (told.is_disturbed or told.unheard > 0)
         return row.status == FAILED and not is_used_up and not is_held
 
@@ -192,5 +203,6 @@ class Model:
 
     def pick(self, which: int) -> Email | None:
         first = self.are_open()
-        pk: int | None = pick([*first, *(pk for pk in self.told if pk not in first)], which)
+        among = [*first, *(pk for pk in self.told if pk not in first)]
+        pk: int | None = pick(among, -1 if which == LAST else which)
         return None if pk is None else Email.objects.get(pk=pk)

@@ -1,7 +1,6 @@
 """Whatever happens to e-mails in whatever order: none is lost, none is stuck, and none arrives twice unless it must."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar
@@ -13,45 +12,27 @@ from pytest_django import Settings
 
 from styleguide_example.common import persistence, wakeups
 from styleguide_example.common.tests import lives
-from styleguide_example.common.tests.lives import (
-    HOUR,
-    TO_THE_END,
-    Event,
-    Life,
-    Order,
-    PausableWorker,
-    each,
-    event,
-    orders,
-    which,
-)
-from styleguide_example.common.tests.processes import wait_until
+from styleguide_example.common.tests.lives import HOUR, Event, Life, event, often, orders, which
+from styleguide_example.common.tests.pausing import TO_THE_END, Order, PausableWorker
 from styleguide_example.core.enums import Priority
 from styleguide_example.emails import (
     bulk,
     bursts,
-    connections,
     delivery,
     limits,
-    selectors,
-    senders,
     services,
     suppressions,
 )
 from styleguide_example.emails.enums import SuppressionReason, UnknownOutcome
-from styleguide_example.emails.exceptions import (
-    DeliveryError,
-    EmailAttemptFailedError,
-    EmailGivenUpError,
-    EmailNotClaimedError,
-)
 from styleguide_example.emails.models import Email, EmailAttempt, SendingPace, Suppression
 from styleguide_example.emails.tests.life import MAX_ATTEMPTS, SUPPRESSED, Model
+from styleguide_example.emails.tests.life_workers import conversations_end, send
 from styleguide_example.emails.tests.sending import farewell
 from styleguide_example.emails.tests.smtp_server import HANG_UP, TAKEN_THEN_HANG_UP, SMTPServer
 
-pytestmark = [pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
 
+each = lives.lives_of(45)
 #: What may go wrong at the server, once: the step and the answer.
 ANSWERS = [
     ("connect", "421 busy"),
@@ -82,11 +63,12 @@ EVENTS = (
         is_poison=st.sampled_from([False, False, True]),
     ),
     event("many_are_written"),
-    *[event("somebody_decides", which=which, do=st.sampled_from(DECISIONS))] * 2,
-    *[event("one_begins_to_send", which=which, order=orders, is_warm=st.booleans())] * 3,
-    *[event("a_burst_begins", order=orders)] * 2,
+    *often(2, "somebody_decides", which=which, do=st.sampled_from(DECISIONS)),
+    *often(3, "one_begins_to_send", which=which, order=orders, is_warm=st.booleans()),
+    *often(2, "a_burst_begins", order=orders),
     event("a_sweep_begins", order=orders),
-    *[event("the_server_will_fail", failure=st.sampled_from(ANSWERS))] * 2,
+    event("one_is_never_heard", which=which),
+    *often(2, "the_server_will_fail", failure=st.sampled_from(ANSWERS)),
 )
 
 
@@ -206,10 +188,13 @@ class EmailLife(Life):
     def one_begins_to_send(self, which: int, order: Order, *, is_warm: bool) -> None:
         """Whatever its message is about: it came twice, late, or is forged."""
         if email := self.model.pick(which):
-            self._begin(partial(_send, email.pk, is_warm=is_warm), order)
+            self._begin(partial(send, email.pk, is_warm=is_warm), order)
 
     def begin(self, which: int, order: Order) -> None:
-        self.one_begins_to_send(which, order, is_warm=which % 2 == 0)
+        if which in {2, 3}:
+            self.a_burst_begins(order)
+        else:
+            self.one_begins_to_send(which, order, is_warm=which % 2 == 0)
 
     def a_burst_begins(self, order: Order) -> None:
         self._begin(lambda name: bursts.emails_send_due(owner=name), order)
@@ -217,13 +202,21 @@ class EmailLife(Life):
     def a_sweep_begins(self, order: Order) -> None:
         self._begin(lambda _: delivery.email_sweep(), order)
 
+    def one_is_never_heard(self, which: int) -> None:
+        """The server takes it each time, and never says so."""
+        for _ in range(MAX_ATTEMPTS):
+            self.the_server_will_fail(("message", TAKEN_THEN_HANG_UP))
+            self.one_begins_to_send(which, TO_THE_END, is_warm=True)
+            self.check()
+            self.an_hour_passes()
+
     def the_server_will_fail(self, failure: tuple[str, str]) -> None:
         step, answer = failure
         self._edge.script.clear()
         self._edge.fail(step, answer)
 
     def _begin(self, work: Callable[[str], object], order: Order) -> None:
-        worker = self.worker_new(work, before_stop=_conversations_end, farewell=farewell)
+        worker = self.worker_new(work, before_stop=conversations_end, farewell=farewell)
         self.model.begun(worker)
         self.advance(worker, order)
 
@@ -257,32 +250,12 @@ class EmailLife(Life):
             self.the_databases_clock_jumps(1)
             left = delivery.email_sweep()
             for email in left.emails:
-                self._begin(partial(_send, email.pk, is_warm=True), TO_THE_END)
+                self._begin(partial(send, email.pk, is_warm=True), TO_THE_END)
             if left.is_burst:
                 self.a_burst_begins(TO_THE_END)
             self.check()
         stuck = Email.objects.filter(pk__in=self.model.are_open()).values()
         raise AssertionError(f"Stuck: {[*stuck]}")
-
-
-def _send(email_id: int, owner: str, *, is_warm: bool) -> None:
-    """What the task does that is woken for it, with its ``on_failure``."""
-    with suppress(DeliveryError):
-        if is_warm:
-            connections.connection_ensure()
-    try:
-        delivery.email_send_by_id(email_id=email_id, owner=owner)
-    except EmailGivenUpError:
-        if email := selectors.email_get(email_id=email_id):
-            delivery.email_failed(email=email)
-    except (EmailAttemptFailedError, EmailNotClaimedError):
-        pass
-
-
-def _conversations_end() -> None:
-    """The threads of a burst do what they were told, while the one that writes stands still."""
-    team = senders.team()
-    wait_until(lambda: team._reports.qsize() >= len(team.busy), every=0.001)
 
 
 class TestEmailLife:

@@ -9,7 +9,7 @@ from styleguide_example.common.tests.databases import database_url
 from styleguide_example.common.tests.processes import ROOT
 from styleguide_example.emails.models import Email
 
-pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 EMAILS = 6000
 #: The rows of one chunk, twice, and what an allocator keeps. Six thousand of them would be ten times as much.

@@ -37,6 +37,7 @@ def demo(environment: dict[str, str]) -> Iterator[Process]:
     process.kill_group()
 
 
+@pytest.mark.long
 @pytest.mark.processes
 class TestDemo:
     def test_accounts_for_every_email_and_every_schedule(self, demo: Process, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ COMMAND = [sys.executable, "-m", "styleguide_example.embedded.run"]
 Processes = Callable[[Path], list[str]]
 
 
+@pytest.mark.long
 @pytest.mark.processes
 class TestRun:
     def test_keeps_everything_up_until_it_is_asked_to_stop(

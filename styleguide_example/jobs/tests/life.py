@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from styleguide_example.common.tests.lives import PausableWorker
+from styleguide_example.common.tests.pausing import PausableWorker
 from styleguide_example.jobs.enums import ErrorCode, JobState
 from styleguide_example.jobs.models import Job
 
@@ -48,6 +48,8 @@ class Hands:
 
     worker: PausableWorker
     held: dict[UUID, UUID | None] = field(default_factory=dict)
+    #: Leases that it had, and that are over.
+    over: set[UUID | None] = field(default_factory=set)
 
 
 class Model:
@@ -59,11 +61,19 @@ class Model:
         self.plans: dict[str, Plan] = {}
         self.succeeded: set[tuple[UUID, str]] = set()
         self.is_database_lost = False
+        self.wrong: list[AssertionError] = []
 
     # -- What happens --------------------------------------------------------------------------------------------------
 
     def body_begins(self, job: Job, worker: str) -> Plan:
         """It runs now, whatever anybody says later."""
+        try:
+            return self._body_begins(job, worker)
+        except AssertionError as error:  # which the worker takes for one of the body's
+            self.wrong.append(error)
+            raise
+
+    def _body_begins(self, job: Job, worker: str) -> Plan:
         told, row = self.told[job.pk], Job.objects.get(pk=job.pk)
         plan = self.plans[worker]
         told.begun += 1
@@ -90,6 +100,9 @@ class Model:
         if hours > 0:  # every lease has run out
             for hands in self.hands.values():
                 self._nobody_knows(hands)
+        else:
+            for hands in self.hands.values():
+                hands.over.clear()
 
     def begun(self, worker: PausableWorker, plan: Plan) -> None:
         self.hands[worker] = Hands(worker)
@@ -99,6 +112,8 @@ class Model:
         hands = self.hands[worker]
         mine: Any = Job.objects.filter(lease_owner__startswith=f"{worker.name}:").annotate(now=Now())
         hands.held = {row.pk: row.lease_token for row in mine if worker.is_ended or row.lease_expires_at > row.now}
+        live = {row.lease_token for row in mine if row.lease_expires_at > row.now}
+        assert hands.over.isdisjoint(live), "A lease that was over was extended."
         if worker.is_ended:
             self._nobody_knows(hands)
             del self.hands[worker]
@@ -106,18 +121,22 @@ class Model:
     def _nobody_knows(self, hands: Hands) -> None:
         for pk in hands.held:
             self.told[pk].is_disturbed = True
+        hands.over |= {*hands.held.values()}
         hands.held.clear()
 
     # -- What must hold ------------------------------------------------------------------------------------------------
 
     def check(self) -> None:
+        assert not self.wrong, self.wrong
         rows = {row.pk: row for row in Job.objects.all()}
         self._meet_retries(rows)
         assert rows.keys() == self.told.keys(), "A row was lost, or written twice."
         for pk, told in self.told.items():
             self._check(told, rows[pk])
             told.row = rows[pk]
-        keys = Counter(row.once_key for row in rows.values() if row.once_key and row.state not in ENDED)
+        active = [row for row in rows.values() if row.state not in ENDED and not row.is_batch]
+        paths = [(row.kind, row.parameters.get("path", "")) for row in active]
+        keys = Counter(key for key in paths if key[0] == ALONE or key[1])
         assert not keys or max(keys.values()) == 1, "Two are active of which one may be."
         for hands in self.hands.values():
             for pk, token in hands.held.items():

@@ -16,20 +16,8 @@ from pytest_django import Settings
 
 from styleguide_example.common import persistence, wakeups
 from styleguide_example.common.tests import lives
-from styleguide_example.common.tests.lives import (
-    TO_THE_END,
-    Event,
-    KilledError,
-    Life,
-    Order,
-    PausableWorker,
-    Then,
-    each,
-    event,
-    orders,
-    pick,
-    which,
-)
+from styleguide_example.common.tests.lives import Event, Life, event, often, orders, pick, which
+from styleguide_example.common.tests.pausing import TO_THE_END, KilledError, Order, PausableWorker, Then
 from styleguide_example.common.tests.processes import Queue
 from styleguide_example.jobs.enums import AtOnce
 from styleguide_example.jobs.exceptions import JobFailedError
@@ -55,10 +43,15 @@ from styleguide_example.tasks.celery import app as celery_app
 from styleguide_example.tasks.tests.bodies import task_registered
 from styleguide_example.users.tests.factories import user_confirmed
 
-pytestmark = [pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.django_db(transaction=True)]
 
+each = lives.lives_of(24)
+#: Chooses one that has ended, if there is any.
+LAST = 5
 plans = st.builds(Plan, st.integers(0, 2), st.sampled_from(["succeed", "succeed", "fail", "retry", "crash"]))
 DECISIONS: dict[str, Callable[..., Job]] = {"cancel": job_cancel, "retry": job_retry, "terminate": job_terminate}
+#: Often they are cut off when they have said what they want, and before anything has come of it.
+decided = st.one_of(st.just(Order(1, Then.STOP)), orders)
 EVENTS = (
     *lives.EVENTS,
     event(
@@ -68,8 +61,8 @@ EVENTS = (
         expires=st.sampled_from([False, False, True]),
     ),
     event("a_batch_is_started", size=st.integers(1, 4)),
-    *[event("somebody_decides", which=which, do=st.sampled_from([*DECISIONS]), order=orders)] * 2,
-    *[event("one_begins", which=which, order=orders, plan=plans)] * 4,
+    *often(3, "somebody_decides", which=which, do=st.sampled_from([*DECISIONS]), order=decided, is_met=st.booleans()),
+    *often(4, "one_begins", which=which, order=orders, plan=plans),
     event("a_sweep_begins", order=orders),
     event("a_heart_beats", which=which),
 )
@@ -112,13 +105,16 @@ class JobLife(Life):
     def a_batch_is_started(self, *, size: int) -> None:
         self.model.written(job_batch_start(kind=RESUMING, children=[{}] * size))
 
-    def somebody_decides(self, which: int, do: str, order: Order) -> None:
-        """And may be cut off while it is done."""
+    def somebody_decides(self, which: int, do: str, order: Order, *, is_met: bool) -> None:
+        """And may be cut off while it is done, or meet a worker that begins with the same job."""
         job = self._pick(which)
         if do != "retry":
             self.model.stop_is_wished(job)
         decided = DECISIONS[do]
         self._begin(lambda _: decided(job=job, by=self._staff), order, Plan())
+        if is_met:
+            self.check()
+            self._begin(partial(message_work, job), TO_THE_END, Plan(reports=1))
 
     # -- Machines ------------------------------------------------------------------------------------------------------
 
@@ -128,7 +124,7 @@ class JobLife(Life):
         self._begin(partial(message_work, job), order, plan)
 
     def begin(self, which: int, order: Order) -> None:
-        self.one_begins(which, order, Plan(reports=1))
+        self.one_begins(which, order, Plan(ending="retry") if which % 2 else Plan(reports=1))
 
     def a_sweep_begins(self, order: Order) -> None:
         self._begin(lambda _: job_sweep(), order, Plan())
@@ -158,7 +154,8 @@ class JobLife(Life):
 
     def _pick(self, which: int) -> Job:
         first = self.model.are_open()
-        return Job.objects.get(pk=pick([*first, *(pk for pk in self.model.told if pk not in first)], which))
+        among = [*first, *(pk for pk in self.model.told if pk not in first)]
+        return Job.objects.get(pk=pick(among, -1 if which == LAST else which))
 
     # -- What must hold ------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from styleguide_example.jobs.services import (
 )
 from styleguide_example.jobs.tests.work import ALONE, RESUMING
 
-pytestmark = [pytest.mark.no_services, pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+pytestmark = [pytest.mark.long, pytest.mark.once, pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
 
 WAITING, RUNNING, ENDED = "waiting", "running", "ended"
 _PHASE = {**dict.fromkeys(ENDED_STATES, ENDED), **dict.fromkeys(RUNNING_STATES, RUNNING)}

@@ -19,6 +19,7 @@ from styleguide_example.jobs.models import Job
 from styleguide_example.tasks.tests.browsers import AdminBrowser, admin_browser, superuser_make
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.once,
     pytest.mark.processes,
     pytest.mark.django_db(transaction=True),

@@ -30,7 +30,7 @@ from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.jobs.enums import JobState
 from styleguide_example.jobs.models import Job
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 RECIPIENTS = int(os.environ.get("ANNOUNCEMENT_DRILL_RECIPIENTS", "400"))
 #: So small that there is time to kill in between.

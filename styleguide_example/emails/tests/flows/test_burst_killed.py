@@ -12,7 +12,7 @@ from styleguide_example.emails.tests.factories import emails_left_behind
 from styleguide_example.emails.tests.flows.helpers import leases_run_out, sweep_until_all_ended
 from styleguide_example.emails.tests.smtp_server import HOLD, SILENCE, TAKEN_THEN_SILENCE, SMTPServer
 
-pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 CONNECTIONS = 4
 #: Step, what the server does then on all connections, how many e-mails are in doubt.

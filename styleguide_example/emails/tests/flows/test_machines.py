@@ -19,6 +19,7 @@ from styleguide_example.emails.tests.smtp_server import SMTPServer
 from styleguide_example.tasks.celery import app as celery_app
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.no_services,
     pytest.mark.processes,
     pytest.mark.django_db(transaction=True),

@@ -13,7 +13,7 @@ from styleguide_example.jobs.tests.flows.workers import Workers, sweep_until_end
 from styleguide_example.jobs.tests.messages import read
 from styleguide_example.jobs.tests.work import RESUMING
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.long, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 CHILDREN = int(os.environ.get("JOB_DRILL_CHILDREN", "300"))
 WINDOW = 40
