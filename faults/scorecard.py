@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -63,7 +64,8 @@ def page(card: dict[str, Any]) -> str:
         "",
     ]
     titles = list(dict.fromkeys((line["id"], line["title"]) for line in card["lines"]))
-    return "\n".join([*head, *(text for key, title in titles for text in _section(key, title, card["lines"]))])
+    sections = [text for key, title in titles for text in _section(key, title, card["lines"])]
+    return "\n".join([*head, *_overview(titles, card["lines"]), *sections])
 
 
 def write(card: dict[str, Any], *, data: Path, text: Path | None = None) -> None:
@@ -123,6 +125,24 @@ def _recovered(seconds: float | None, at_most: float | None) -> str:
     if seconds is None:
         return "-"
     return f"{seconds:.1f} s" if at_most is None else f"{seconds:.1f} s (≤ {at_most:.0f})"
+
+
+def _overview(titles: Sequence[tuple[str, str]], lines: Sequence[dict[str, Any]]) -> list[str]:
+    """One row for each scenario, over all profiles."""
+    rows = []
+    for key, title in titles:
+        mine = [line for line in lines if line["id"] == key]
+        sums = [
+            f"{sum(line['measured'][name] for line in mine):,}" for name in ("asked", "lost", "stuck", "duplicates")
+        ]
+        held = f"{sum(line['is_held'] for line in mine)} of {len(mine)}"
+        rows.append(f"| [{key}](#{_anchor(f'{key}: {title}')}) | {title} | {' | '.join([*sums, held])} |")
+    return ["| | | asked | lost | stuck | duplicates | held |", "|---|---|---|---|---|---|---|", *rows, ""]
+
+
+def _anchor(heading: str) -> str:
+    """Where a heading is linked to, as GitHub and GitLab name it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _section(key: str, title: str, lines: Sequence[dict[str, Any]]) -> list[str]:

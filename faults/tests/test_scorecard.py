@@ -59,6 +59,10 @@ class TestPage:
         assert "| postgresql-rabbitmq | 10 | 0 | 0 | 0 (at most 0) | 1.2 s (≤ 5) | yes |" in text
         assert "2 of 2 lines held" in text
 
+    def test_begins_with_a_row_for_each_scenario_over_all_profiles(self) -> None:
+        text = page(as_json([line_held(profile=RABBITMQ), line_lost(2)]))
+        assert "| [T1](#t1-the-cable) | The cable | 20 | 2 | 0 | 0 | 1 of 2 |" in text
+
     def test_says_why_a_line_did_not_hold(self) -> None:
         assert "**no**: 2 lost" in page(as_json([line_lost(2)]))
 
