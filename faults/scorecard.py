@@ -13,6 +13,7 @@ from typing import Any
 from faults.processes import ROOT
 from faults.profiles import ALL
 from faults.running import Line
+from faults.scenario import Scenario
 
 PAGE = ROOT / "docs" / "reliability" / "scorecard.md"
 DATA = PAGE.with_suffix(".json")
@@ -78,7 +79,6 @@ def write(card: dict[str, Any], *, data: Path, text: Path | None = None) -> None
 
 def _line(line: Line) -> dict[str, Any]:
     scenario, outcome = line.scenario, line.outcome
-    arguments = scenario.arguments or f"--only {scenario.key}"
     return {
         "id": scenario.key,
         "title": scenario.title,
@@ -102,13 +102,20 @@ def _line(line: Line) -> dict[str, Any]:
         "failures": outcome.failures(),
         "seen": outcome.seen,
         "seconds": round(line.seconds, 1),
-        "command": f'make faults ARGS="{arguments} --profile {line.profile}"',
+        "command": _command(scenario, line.profile),
     }
 
 
 def _each(card: dict[str, Any], fact: str) -> str:
     """Return what the lines say of it, each answer once."""
     return " and ".join(sorted({line[fact] for line in card["lines"]}))
+
+
+def _command(scenario: Scenario, profile: str) -> str:
+    """What repeats it: with the sizes of the load that were asked for in the environment, where it has any."""
+    sizes = [f"{name}={value} " for name, value in sorted(os.environ.items()) if name.startswith("FAULTS_")]
+    arguments = scenario.arguments or f"--only {scenario.key}"
+    return f'{"".join(sizes)}make faults ARGS="{arguments} --profile {profile}"'
 
 
 def _row(line: Line) -> str:

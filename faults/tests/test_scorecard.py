@@ -51,6 +51,11 @@ class TestJson:
         (found,) = as_json([line_held(profile=RABBITMQ)])["lines"]
         assert found["command"] == 'make faults ARGS="--only T1 --profile postgresql-rabbitmq"'
 
+    def test_names_the_size_of_the_load_that_was_asked_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FAULTS_ROWS", "100000")
+        (found,) = as_json([line_held()])["lines"]
+        assert found["command"] == 'FAULTS_ROWS=100000 make faults ARGS="--only T1 --profile embedded"'
+
 
 class TestPage:
     def test_has_one_section_for_a_scenario_on_two_profiles(self) -> None:
