@@ -138,7 +138,7 @@ def _overview(titles: Sequence[tuple[str, str]], lines: Sequence[dict[str, Any]]
     """One row for each scenario, over all profiles."""
     rows = []
     for key, title in titles:
-        mine = [line for line in lines if line["id"] == key]
+        mine = _of(key, title, lines)
         sums = [
             f"{sum(line['measured'][name] for line in mine):,}" for name in ("asked", "lost", "stuck", "duplicates")
         ]
@@ -147,14 +147,20 @@ def _overview(titles: Sequence[tuple[str, str]], lines: Sequence[dict[str, Any]]
     return ["| | | asked | lost | stuck | duplicates | held |", "|---|---|---|---|---|---|---|", *rows, ""]
 
 
+def _of(key: str, title: str, lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A run by chance has its seed in its title."""
+    return [line for line in lines if (line["id"], line["title"]) == (key, title)]
+
+
 def _anchor(heading: str) -> str:
     """Where a heading is linked to, as GitHub and GitLab name it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _section(key: str, title: str, lines: Sequence[dict[str, Any]]) -> list[str]:
-    mine = [line for line in lines if line["id"] == key]
+    mine = _of(key, title, lines)
     first = mine[0]
+    everywhere = re.sub(r" --profile [\w-]+", "", first["command"]) if len(mine) > 1 else first["command"]
     return [
         f"## {key}: {title}",
         "",
@@ -165,7 +171,7 @@ def _section(key: str, title: str, lines: Sequence[dict[str, Any]]) -> list[str]
         *map(_cells, mine),
         "",
         *([f"Seen: {first['seen']}", ""] if first["seen"] else []),
-        f'`make faults ARGS="--only {key}"`',
+        f"`{everywhere}`",
         "",
     ]
 
