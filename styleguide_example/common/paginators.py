@@ -7,6 +7,13 @@ from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
 
+class _AtLeast(int):
+    """A count that was given up at this number, and says so where it is shown."""
+
+    def __str__(self) -> str:
+        return f"more than {super().__str__()}"
+
+
 class CappedPaginator(Paginator[Any]):
     """Counts up to a hundred pages: to count ten million rows for a number that nobody reads takes seconds."""
 
@@ -14,4 +21,6 @@ class CappedPaginator(Paginator[Any]):
     def count(self) -> int:
         """At most a hundred pages' worth."""
         rows = cast("QuerySet[Any]", self.object_list)
-        return rows[: 100 * self.per_page].count()
+        most = 100 * self.per_page
+        found = rows[: most + 1].count()
+        return found if found <= most else _AtLeast(most)

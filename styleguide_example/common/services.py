@@ -9,8 +9,9 @@ M = TypeVar("M", bound=models.Model)
 
 
 def model_update(*, instance: M, fields: Sequence[str], data: Mapping[str, Any]) -> tuple[M, bool]:
-    """Set those ``fields`` that ``data`` names, validate, and save them alone.
+    """Set those ``fields`` that ``data`` names, validate them and the row as a whole, and save them alone.
 
+    What stays as it was is not judged anew: a choice that was taken away since is no reason to refuse another change.
     Returns the instance and whether anything changed; nothing is written when nothing did. Not for a change that
     depends on the row's state: use a conditional ``update()`` there.
 
@@ -21,7 +22,10 @@ def model_update(*, instance: M, fields: Sequence[str], data: Mapping[str, Any])
     for name in changed:
         setattr(instance, name, data[name])
     if changed:
-        instance.full_clean()
+        instance.clean_fields(exclude={field.name for field in instance._meta.fields}.difference(changed))
+        instance.clean()
+        instance.validate_unique()
+        instance.validate_constraints()
         automatic = [field.name for field in instance._meta.concrete_fields if getattr(field, "auto_now", False)]
         instance.save(update_fields=[*changed, *automatic])
     return instance, bool(changed)
