@@ -1,4 +1,4 @@
-"""What django-celery-beat has no column for: who owns a schedule, its policies, its runs, and which beat leads."""
+"""What django-celery-beat has no column for: who owns a schedule, its policies, its runs, beats and workers."""
 
 import uuid
 from typing import ClassVar
@@ -119,3 +119,19 @@ class BeatLeader(LeasedModel):
 
     def __str__(self) -> str:
         return self.lease_owner or "nobody"
+
+
+class Worker(models.Model):
+    """A worker that says every few seconds that it lives. For people to look at: nothing depends on it.
+
+    ``docs/decisions/0011``. The times are the database's.
+    """
+
+    name = models.CharField(max_length=255, unique=True, help_text="Celery's name of the node, as in celery@host.")
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    processes = models.PositiveIntegerField(help_text="How many tasks it can do at once.")
+    active = models.JSONField(default=list, help_text="The name and the id of each task that it does.")
+
+    def __str__(self) -> str:
+        return self.name

@@ -8,13 +8,13 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from celery import current_app
-from django.db.models import F, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from styleguide_example.tasks.enums import RunState
-from styleguide_example.tasks.models import ScheduleRun
+from styleguide_example.tasks.models import ScheduleRun, Worker
 from styleguide_example.tasks.timing import Cron, When
 from styleguide_example.tasks.timing_rows import when_read, with_timings
 from styleguide_example.tasks.words import when_in_words
@@ -22,6 +22,10 @@ from styleguide_example.tasks.words import when_in_words
 RUNS_SHOWN = 20
 #: A due time that no beat has decided for longer than this: no beat runs, or it cannot fire this schedule.
 OVERDUE_SECONDS = 60
+#: A worker that has not said for so long that it lives (every ten seconds it does) was killed or cut off.
+SILENT_AFTER = timedelta(seconds=45)
+#: Of such a one the row is shown for so long.
+KEPT_FOR = timedelta(days=1)
 _INSTANT = timedelta(microseconds=1)
 #: Read with the rows: one query each would be a thousand.
 _RELATED = ("policies", "timetable_entry")
@@ -170,3 +174,30 @@ def due_next(row: PeriodicTask, when: When, *, after: datetime) -> datetime | No
     start = max(after, row.start_time - _INSTANT) if row.start_time else after
     due = when.due_after(start)
     return None if due is not None and row.expires and due >= row.expires else due
+
+
+@dataclass(frozen=True)
+class WorkerSeen:
+    """A worker as it last said that it lives. ``active``: the name and the id of each task that it does."""
+
+    name: str
+    started_at: datetime
+    seen_at: datetime
+    processes: int
+    active: Sequence[Mapping[str, str]]
+    is_silent: bool
+
+
+def workers_seen() -> list[WorkerSeen]:
+    """Return the workers that live, and those of the last day that fell silent; by name. One query."""
+    kept = Worker.objects.filter(seen_at__gte=Now() - KEPT_FOR)
+    rows = kept.annotate(is_silent=Q(seen_at__lt=Now() - SILENT_AFTER)).order_by("name")
+    columns = ("name", "started_at", "seen_at", "processes", "active", "is_silent")
+    return [WorkerSeen(*row) for row in rows.values_list(*columns)]
+
+
+def schedules_overdue() -> list[Schedule]:
+    """Return the enabled schedules that should have run by now and did not, by name. One query."""
+    now = timezone.now()
+    rows = schedule_rows(PeriodicTask.objects.filter(enabled=True).order_by("name"))
+    return [schedule for schedule in (Schedule(row=row, now=now) for row in rows) if schedule.is_overdue]

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,8 @@ class Beats:
 
     def worker_start(self) -> Process:
         """Start one and return when it is ready."""
-        options = ["--concurrency=1", "--without-gossip", "--without-mingle", "--hostname=counting@localhost"]
+        name = f"--hostname={uuid.uuid4().hex}@localhost"  # RabbitMQ lets only one of a name in
+        options = ["--concurrency=1", "--without-gossip", "--without-mingle", name]
         return self._start("worker", *options, ready="ready.")
 
     def stop(self) -> None:
@@ -83,9 +85,10 @@ def last_due(row: PeriodicTask) -> datetime:
 
 
 def wait_for_the_end(row: PeriodicTask) -> None:
-    """Let nothing more become due, and return when no run waits or runs. Needs a beat, which sweeps."""
+    """Let nothing more become due, and return when no run waits or runs. Needs a beat, which sweeps after a minute."""
     services.schedule_disable(periodic_task=row)
-    wait_until(lambda: not ScheduleRun.objects.filter(periodic_task=row, state__in=OPEN_STATES).exists())
+    is_open = ScheduleRun.objects.filter(periodic_task=row, state__in=OPEN_STATES).exists
+    wait_until(lambda: not is_open(), timeout=90)
 
 
 def due_and_not_written(row: PeriodicTask) -> list[datetime]:
