@@ -39,7 +39,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # a generic in the 
     show_full_result_count = False  # counting millions of rows takes longer than the search
     fieldsets = (
         (None, {"fields": ("email", "password")}),
-        ("About", {"fields": ("full_name", "time_zone")}),
+        ("About", {"fields": ("full_name", "language", "time_zone")}),
         ("Permissions", {"fields": ("is_active", *_PRIVILEGES)}),
         ("What happened", {"fields": _FACTS[1:]}),
     )

@@ -7,23 +7,35 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.forms import AdminUserCreationForm, AuthenticationForm, SetPasswordForm, UsernameField
 from django.contrib.auth.password_validation import password_validators_help_text_html
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
 
+from styleguide_example.users.languages import language_choices
 from styleguide_example.users.models import User, address_reachable, one_readable_line, time_zone_names
 
 # The database also holds abbreviations and names of former times ("EST5EDT", "Zulu", "US/Pacific"); these are places.
 _REGIONS = {
-    "Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific",
-}  # fmt: skip
+    "Africa": _("Africa"),
+    "America": _("America"),
+    "Antarctica": _("Antarctica"),
+    "Arctic": _("Arctic"),
+    "Asia": _("Asia"),
+    "Atlantic": _("Atlantic"),
+    "Australia": _("Australia"),
+    "Europe": _("Europe"),
+    "Indian": _("Indian Ocean"),
+    "Pacific": _("Pacific"),
+}
 
 
-def time_zone_choices() -> list[tuple[str, Any]]:
+def time_zone_choices() -> list[tuple[StrOrPromise, Any]]:
     """Return the time zones as a select shows them: UTC, then places grouped by region."""
     groups: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for name in sorted(time_zone_names()):
-        region, _, place = name.partition("/")
+        region, place = name.partition("/")[::2]
         if region in _REGIONS:
             groups[region].append((name, place.replace("_", " ").replace("/", ", ")))
-    return [("UTC", "Nowhere in particular (UTC)"), *groups.items()]
+    return [("UTC", _("Nowhere in particular (UTC)")), *((_REGIONS[name], zones) for name, zones in groups.items())]
 
 
 class AddressField(forms.EmailField):
@@ -53,13 +65,13 @@ class SignUpForm(forms.Form):
     """The address, and nothing else: the password is chosen by whoever reads the e-mail that goes there."""
 
     email = AddressField(
-        label="E-mail address",
+        label=_("E-mail address"),
         max_length=254,
         widget=forms.TextInput(attrs={"autocomplete": "email"}),
-        help_text="We send you a link. You choose your password there.",
+        help_text=_("We send you a link. You choose your password there."),
         error_messages={
-            "required": "Enter your e-mail address.",
-            "invalid": "Enter an e-mail address like name@example.com.",
+            "required": _("Enter your e-mail address."),
+            "invalid": _("Enter an e-mail address like name@example.com."),
         },
     )
 
@@ -68,34 +80,34 @@ class SignInForm(AuthenticationForm):
     """Address and password. Does not tell which of the two was wrong."""
 
     username = UsernameField(
-        label="E-mail address",
+        label=_("E-mail address"),
         widget=forms.EmailInput(attrs={"spellcheck": "false"}),
-        error_messages={"required": "Enter your e-mail address."},
+        error_messages={"required": _("Enter your e-mail address.")},
     )
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": (
+        "invalid_login": _(
             "That e-mail address and password do not go together. Check both, or ask for a link to choose a new one."
         ),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password"].error_messages["required"] = "Enter your password."
+        self.fields["password"].error_messages["required"] = _("Enter your password.")
 
 
 class ChoosePasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # a generic in the stubs only
     """A new password, twice. Saving it is left to ``services.user_confirm_email``."""
 
-    error_messages = {"password_mismatch": "The two passwords are not the same. Type the same one twice."}
+    error_messages = {"password_mismatch": _("The two passwords are not the same. Type the same one twice.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         first, second = self.fields["new_password1"], self.fields["new_password2"]
-        first.label, second.label = "Password", "The same password again"
+        first.label, second.label = _("Password"), _("The same password again")
         first.help_text, second.help_text = password_validators_help_text_html(), ""
-        first.error_messages["required"] = "Enter a password."
-        second.error_messages["required"] = "Enter the same password again."
+        first.error_messages["required"] = _("Enter a password.")
+        second.error_messages["required"] = _("Enter the same password again.")
 
     def clean(self) -> dict[str, Any]:
         """As the base class does, but what is wrong with the password is said at the first field, not at the second."""
@@ -108,12 +120,12 @@ class NameForm(forms.Form):
     """Step 1 of onboarding."""
 
     full_name = forms.CharField(
-        label="Your name",
+        label=_("Your name"),
         max_length=150,
         validators=[one_readable_line],
         widget=forms.TextInput(attrs={"autocomplete": "name", "spellcheck": "false"}),
-        help_text="As you would like us to greet you.",
-        error_messages={"required": "Enter your name, or what you would like to be called."},
+        help_text=_("As you would like us to greet you."),
+        error_messages={"required": _("Enter your name, or what you would like to be called.")},
     )
 
 
@@ -121,14 +133,20 @@ class TimeZoneForm(forms.Form):
     """Step 2 of onboarding."""
 
     time_zone = forms.ChoiceField(
-        label="Where are you?",
+        label=_("Where are you?"),
         choices=time_zone_choices,
-        help_text="So that times are shown as the clock on your wall shows them. Pick the city nearest to you.",
+        help_text=_("So that times are shown as the clock on your wall shows them. Pick the city nearest to you."),
         error_messages={
-            "required": "Choose the place nearest to you.",
-            "invalid_choice": "Choose a place from the list.",
+            "required": _("Choose the place nearest to you."),
+            "invalid_choice": _("Choose a place from the list."),
         },
     )
+
+
+class LanguageForm(forms.Form):
+    """What the foot of each page asks."""
+
+    language = forms.ChoiceField(choices=language_choices)
 
 
 class UserAddForm(AdminUserCreationForm):  # type: ignore[type-arg]  # a generic in the stubs only

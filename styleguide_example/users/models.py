@@ -13,17 +13,19 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.encoding import punycode
+from django.utils.translation import gettext_lazy as _
 
 from styleguide_example.common.models import BaseModel
 from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.emails.services import address_check
+from styleguide_example.users.languages import language_choices
 
 _DOMAIN_MAX_LENGTH = 253  # RFC 1035 2.3.4, written with dots
 
 # Line breaks could become a header, and the others change what is read without being seen (Unicode TR 36, 2.10.2).
 one_readable_line = RegexValidator(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
-    message="Please use letters, spaces and punctuation only, on one line.",
+    message=_("Please use letters, spaces and punctuation only, on one line."),
     code="control_characters",
     inverse_match=True,
 )
@@ -38,27 +40,29 @@ def time_zone_names() -> frozenset[str]:
 def time_zone_known(name: str) -> None:
     """Refuse a name that is not in the IANA time zone database of this machine."""
     if name not in time_zone_names():
-        raise ValidationError("Please choose a place from the list.", code="unknown_time_zone")
+        raise ValidationError(_("Please choose a place from the list."), code="unknown_time_zone")
 
 
 def address_reachable(address: str) -> None:
     """Refuse an address that e-mail cannot be sent to, or that it would reach at another domain than the one typed."""
     address = User.normalize_username(address)
-    local, _, domain = address.rpartition("@")
+    local, domain = address.rpartition("@")[::2]
     if local.startswith('"'):
-        raise ValidationError("Enter an address that has no quotation marks before the @.", code="quoted")
+        raise ValidationError(_("Enter an address that has no quotation marks before the @."), code="quoted")
     if not domain.isascii():
         raise ValidationError(
-            "Our e-mail might reach somebody else, or nobody: the part after the @ holds a letter or an invisible "
-            "character that is changed on the way. Type it anew, write it in the form that begins with xn--, or use "
-            "another address.",
+            _(
+                "Our e-mail might reach somebody else, or nobody: the part after the @ holds a letter or an invisible "
+                "character that is changed on the way. Type it anew, write it in the form that begins with xn--, or "
+                "use another address."
+            ),
             code="domain",
         )
     try:
         validate_email(address)
         address_check(address)
     except (ValidationError, ConflictError) as error:
-        raise ValidationError("Enter an e-mail address like name@example.com.", code="invalid") from error
+        raise ValidationError(_("Enter an e-mail address like name@example.com."), code="invalid") from error
 
 
 class UserManager(BaseUserManager["User"]):
@@ -108,6 +112,14 @@ class User(BaseModel, AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField("name", max_length=150, blank=True, validators=[one_readable_line])
     time_zone = models.CharField(
         max_length=64, default="UTC", validators=[time_zone_known], help_text="A name of the IANA database."
+    )
+    language = models.CharField(
+        max_length=16,
+        blank=True,
+        default="",
+        db_default="",  # processes of the former release go on writing people while a deploy is under way
+        choices=language_choices,
+        help_text="Of pages and e-mails. Empty: pages as the browser says, e-mails in English.",
     )
     is_active = models.BooleanField(
         "active", default=True, help_text="Switch this off instead of deleting somebody: they cannot sign in any more."

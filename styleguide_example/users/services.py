@@ -10,7 +10,6 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.timesince import timesince
 
 from styleguide_example.common.services import model_update
 from styleguide_example.core.enums import Priority
@@ -23,19 +22,19 @@ from styleguide_example.users.tokens import confirmation_url
 logger = structlog.get_logger(__name__)
 
 
-def user_create(*, email: str, password: str | None = None, full_name: str = "") -> User:
+def user_create(*, email: str, password: str | None = None, full_name: str = "", language: str = "") -> User:
     """Save a new person whose address is not confirmed. Sends nothing.
 
     Without a password nobody can sign in; the person chooses one behind the link that :func:`user_sign_up` sends.
 
     Raises:
         ConflictError: when the address is taken.
-        django.core.exceptions.ValidationError: when address or name are not valid.
+        django.core.exceptions.ValidationError: when address, name or language are not valid.
     """
     try:
         # A savepoint: on PostgreSQL the caller's transaction would be unusable after the error.
         with transaction.atomic():
-            user = User.objects.create_user(email, password, full_name=full_name)
+            user = User.objects.create_user(email, password, full_name=full_name, language=language)
     except IntegrityError as error:
         raise ConflictError("A person with this address exists. Ask for it with user_get_by_email.") from error
     logger.info("user_created", user_id=user.pk)
@@ -43,12 +42,14 @@ def user_create(*, email: str, password: str | None = None, full_name: str = "")
 
 
 @transaction.atomic
-def user_sign_up(*, email: str) -> None:
+def user_sign_up(*, email: str, language: str = "") -> None:
     """Write to this address what its reader can do next, and return nothing: the caller must not learn who is known.
 
     An unknown address becomes a person without a password and gets the link that confirms it; an unconfirmed one gets
     such a link again; a confirmed one gets told that an account exists. Every case commits one e-mail that is asked
     for, with about the same work, so that neither the answer nor its time tells them apart.
+
+    ``language`` is that of the page. A new person keeps it, and somebody who has none gets this e-mail in it.
 
     Raises:
         django.core.exceptions.ValidationError: when e-mail could not be sent to the address.
@@ -57,12 +58,12 @@ def user_sign_up(*, email: str) -> None:
     user = user_get_by_email(email=email)
     if user is None:
         try:
-            user = user_create(email=email)
+            user = user_create(email=email, language=language)
         except ConflictError:
             # Somebody else signed the same address up between the question and the answer.
             user = User.objects.get_by_natural_key(email)
     template = "account_exists" if user.is_email_confirmed or not user.is_active else "confirmation"
-    _link_send(user=user, template=template)
+    _link_send(user=user, template=template, language=user.language or language)
     logger.info("user_sign_up_asked", user_id=user.pk)
 
 
@@ -93,12 +94,12 @@ def user_confirm_email(*, user: User, password: str) -> User:
 
 
 def user_update(*, user: User, data: Mapping[str, Any]) -> User:
-    """Save what a person says about themselves: ``full_name``, ``time_zone``. Other keys of ``data`` are ignored.
+    """Save what a person says about themselves: ``full_name``, ``time_zone``, ``language``. Other keys are ignored.
 
     Raises:
         django.core.exceptions.ValidationError: when a value is not valid.
     """
-    user, _ = model_update(instance=user, fields=["full_name", "time_zone"], data=data)
+    user, _ = model_update(instance=user, fields=["full_name", "time_zone", "language"], data=data)
     return user
 
 
@@ -123,7 +124,7 @@ def user_complete_onboarding(*, user: User) -> User:
     return user
 
 
-def _link_send(*, user: User, template: str) -> None:
+def _link_send(*, user: User, template: str, language: str) -> None:
     """Ask for the e-mail with a link, which is not worth sending once its link has expired."""
     now = timezone.now()
     expires_at = now + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
@@ -132,10 +133,12 @@ def _link_send(*, user: User, template: str) -> None:
         context={
             "confirmation_url": confirmation_url(user=user),
             "sign_in_url": f"{settings.APP_BASE_URL}{reverse('users:sign-in')}",
-            "expires_in": timesince(now, expires_at),
+            "asked_at": now,
+            "expires_at": expires_at,
             "is_active": user.is_active,
         },
         to=[user.email],
+        language=language,
         priority=Priority.HIGH,
         expires_at=expires_at,
     )
@@ -147,6 +150,7 @@ def _welcome_send(*, user: User) -> None:
         template="welcome",
         context={"name": user.full_name, "home_url": f"{settings.APP_BASE_URL}{reverse('users:home')}"},
         to=[user.email],
+        language=user.language,
         idempotency_key=f"welcome:{user.pk}",
     )
     email_queue(email=email)

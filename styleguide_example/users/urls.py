@@ -15,6 +15,7 @@ urlpatterns = [
     path("sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
     path("onboarding/", views.OnboardingView.as_view(), name="onboarding"),
+    path("language/", views.LanguageView.as_view(), name="language"),
     path("home/", views.HomeView.as_view(), name="home"),
     # Before the admin's own address: its sign-in page would not count attempts.
     path("admin/login/", views.AdminSignInView.as_view(), name="admin-sign-in"),

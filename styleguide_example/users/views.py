@@ -13,21 +13,33 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import LoginView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.timesince import timesince
+from django.utils.translation import get_language
 from django.views import View
+from django.views.csrf import csrf_failure
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView, TemplateView
 from django.views.generic.base import ContextMixin
 
 from styleguide_example.common.rate_limits import client_address, rate_limit_hit
 from styleguide_example.core.exceptions import ConflictError
-from styleguide_example.users.forms import ChoosePasswordForm, NameForm, SignInForm, SignUpForm, TimeZoneForm
+from styleguide_example.users.forms import (
+    ChoosePasswordForm,
+    LanguageForm,
+    NameForm,
+    SignInForm,
+    SignUpForm,
+    TimeZoneForm,
+)
+from styleguide_example.users.languages import language_remember
 from styleguide_example.users.models import User
 from styleguide_example.users.services import user_complete_onboarding, user_confirm_email, user_sign_up, user_update
 from styleguide_example.users.tokens import user_from_link
@@ -68,6 +80,39 @@ class LandingView(DevelopmentLinksMixin, TemplateView):
     template_name = "users/landing.html"
 
 
+# Without a CSRF token: the form is on every page, where a token would send each stranger a cookie, and tell answers
+# apart that must be equal byte for byte. What allows it is the Origin: browsers send it with every POST, and no page
+# can forge it.
+# https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
+@method_decorator(csrf_exempt, name="dispatch")
+class LanguageView(View):
+    """The choice at the foot of each page: remembered by the browser, and for the person who is signed in."""
+
+    http_method_names = ("post", "options")
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Go back to the page in that language. One that we do not speak changes nothing."""
+        ours = {f"{request.scheme}://{request.get_host()}", *settings.CSRF_TRUSTED_ORIGINS}
+        if request.headers.get("Origin", "") not in ours:
+            return csrf_failure(request, reason="The Origin is not ours.")
+        response = HttpResponseRedirect(_where_from(request))
+        form = LanguageForm(request.POST)
+        if form.is_valid():
+            language_remember(response, form.cleaned_data["language"])
+            if request.user.is_authenticated:
+                user_update(user=request.user, data=form.cleaned_data)
+        return response
+
+
+def _where_from(request: HttpRequest) -> str:
+    """Return the page of ours that was left by a link or a form; the landing page where it is not known."""
+    here = request.headers.get("Referer", "")
+    hosts = {request.get_host(), *(urlsplit(origin).netloc for origin in settings.CSRF_TRUSTED_ORIGINS)}
+    is_ours = url_has_allowed_host_and_scheme(here, hosts, require_https=request.is_secure())
+    # The page that says that the choice was refused stands at this very address, which only takes choices.
+    return here if is_ours and urlsplit(here).path != request.path else reverse("users:landing")
+
+
 class SignUpView(FormView):  # type: ignore[type-arg]  # a generic in the stubs only
     """Asks for an address and answers every one of them in the same way."""
 
@@ -87,7 +132,7 @@ class SignUpView(FormView):  # type: ignore[type-arg]  # a generic in the stubs 
         limit = settings.RATE_LIMIT_SIGN_UPS_PER_ADDRESS
         if not rate_limit_hit(scope="sign-up-address", subject=email, limit=limit):
             return _too_many(self.request, scope="sign-up-address")
-        user_sign_up(email=email)
+        user_sign_up(email=email, language=get_language() or "")
         return redirect("users:sign-up-sent")
 
 
