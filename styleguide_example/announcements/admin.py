@@ -17,9 +17,13 @@ from django.utils.html import format_html
 from styleguide_example.announcements import columns, services
 from styleguide_example.announcements.exceptions import AnnouncementStatusConflictError
 from styleguide_example.announcements.forms import PARAMETER_FIELDS, PREVIEW_BUTTON, AnnouncementForm
-from styleguide_example.announcements.models import Announcement
+from styleguide_example.announcements.models import BATCH_PREFIX, Announcement
+from styleguide_example.announcements.origins import batch_origins
 from styleguide_example.announcements.pages import AnnouncementPages, preview_of
+from styleguide_example.emails.origins import origin_register
 from styleguide_example.users.models import User
+
+origin_register(BATCH_PREFIX, batch_origins)
 
 #: The submit button that saves, and leads to the page that shows the e-mail.
 LOOK_BUTTON = "_look"

@@ -171,7 +171,7 @@ def _next_batch(announcement: Announcement) -> _Batch | None:
     if as_of is None:
         raise AnnouncementStatusConflictError(f"The sending of announcement {announcement.pk} has not begun.")
     rest = _audience(announcement, as_of).filter(pk__gt=announcement.cursor, pk__lte=announcement.people_until)
-    people = list(rest.order_by("pk").only("pk", "email", "full_name")[: settings.ANNOUNCEMENT_BATCH_SIZE])
+    people = list(rest.order_by("pk").only("pk", "email", "full_name", "language")[: settings.ANNOUNCEMENT_BATCH_SIZE])
     if not people:
         return None
     return _Batch(people=people, suppressed=suppressed_among(addresses=[user.email for user in people]))
@@ -216,7 +216,7 @@ def _finish(announcement: Announcement) -> None:
 
 def _new_email(announcement: Announcement, letter: Letter, user: User) -> NewEmail:
     url = unsubscribe_url(announcement=announcement, user=user)
-    rendered = letter.to(user.full_name, url=url)
+    rendered = letter.to(user.full_name, url=url, language=user.language)
     return NewEmail(
         idempotency_key=idempotency_key(announcement_id=announcement.pk, user_id=user.pk),
         to=user.email,

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
 from styleguide_example.announcements import selectors
@@ -39,7 +40,7 @@ def _url(job: Job) -> str:
 job_kind_register(
     JobKind(
         name=ANNOUNCEMENT_SEND,
-        title="Send an announcement",
+        title=_("Send an announcement"),
         task=announcement_send_task,
         may_start=holders_of(SEND_PERMISSION),
         parameters=Parameters,

@@ -19,6 +19,8 @@ SUBJECT_LENGTH_MAX = 200
 #: Some mail clients clip a message at 100 KB.
 BODY_LENGTH_MAX = 50_000
 AUDIENCE_LENGTH_MAX = 64
+#: How the names of its batches begin.
+BATCH_PREFIX = "announcement"
 
 
 def subject_sendable(subject: str) -> None:
@@ -170,7 +172,7 @@ class Announcement(BaseModel):
     @property
     def batch(self) -> str:
         """The batch that its e-mails belong to."""
-        return f"announcement:{self.pk}"
+        return f"{BATCH_PREFIX}:{self.pk}"
 
 
 class AnnouncementSkip(models.Model):

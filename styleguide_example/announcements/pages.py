@@ -23,16 +23,12 @@ from styleguide_example.announcements.models import Announcement
 from styleguide_example.announcements.reach import Reach, audience_reach
 from styleguide_example.announcements.rendering import body_html
 from styleguide_example.core.exceptions import ConflictError
+from styleguide_example.emails.letters import letter_response
 from styleguide_example.jobs.exceptions import JobAlreadyActiveError, JobNotAllowedError
 from styleguide_example.notifications.services import notifications_mark_seen
 from styleguide_example.users.models import User
 
 FAILURES_PER_PAGE = 25
-#: What is shown is an e-mail: it runs nothing, opens nothing, posts nothing, and knows nothing of the admin's session.
-LETTER_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
-)
 
 
 class AnnouncementPages(admin.ModelAdmin[Announcement]):
@@ -83,8 +79,7 @@ class AnnouncementPages(admin.ModelAdmin[Announcement]):
         """The e-mail itself, for the frames of the page above; ``sandbox`` holds also where it is opened by itself."""
         announcement = self._announcement(request, key)
         rendered = services.announcement_preview(announcement=announcement, user=_person(request))
-        headers = {"Content-Security-Policy": LETTER_POLICY, "Referrer-Policy": "no-referrer"}
-        return HttpResponse(rendered.html, headers=headers)
+        return letter_response(rendered.html)
 
     def test_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Send it to the person who asks, and to nobody else."""

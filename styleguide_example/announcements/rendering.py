@@ -1,16 +1,20 @@
 """From an announcement's Markdown to the e-mail of each recipient.
 
-Ten thousand recipients get one text, so it is rendered, and its style sheet made into attributes, once. What differs
-from person to person stands in the template as a mark that nobody can guess, and is put in afterwards, escaped for the
-place where it stands.
+Ten thousand recipients get one text, so it is rendered, and its style sheet made into attributes, once for each
+language they read: what its author wrote stays as it is, what stands around it is translated. What differs from person
+to person stands in the template as a mark that nobody can guess, and is put in afterwards, escaped for the place where
+it stands.
 """
 
 import secrets
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
@@ -52,23 +56,30 @@ class Letter:
 
     def __init__(self, announcement: Announcement) -> None:
         self._greeting, self._url = _mark(), _mark()
-        context: dict[str, Any] = {
+        self._context: dict[str, Any] = {
             "subject": announcement.subject,
             "body": announcement.body,
             "body_html": body_html(announcement.body),
             "greeting": self._greeting,
             "unsubscribe_url": self._url,
         }
-        self._common = template_render(template="announcement", context=context)
+        self._by_language: dict[str, Rendered] = {}
 
-    def to(self, name: str, *, url: str) -> Rendered:
-        """Return the e-mail for somebody called ``name``, who unsubscribes at ``url``."""
-        greeting = _greeting(name)
+    def to(self, name: str, *, url: str, language: str = "") -> Rendered:
+        """Return the e-mail for somebody called ``name``, who reads ``language`` and unsubscribes at ``url``."""
+        common, greeting = self._common(language), _greeting(name, language)
         return Rendered(
-            subject=self._common.subject,
-            html=self._common.html.replace(self._greeting, escape(greeting)).replace(self._url, escape(url)),
-            plain_text=self._common.plain_text.replace(self._greeting, greeting).replace(self._url, url),
+            subject=common.subject,
+            html=common.html.replace(self._greeting, escape(greeting)).replace(self._url, escape(url)),
+            plain_text=common.plain_text.replace(self._greeting, greeting).replace(self._url, url),
         )
+
+    def _common(self, language: str) -> Rendered:
+        if language not in self._by_language:
+            self._by_language[language] = template_render(
+                template="announcement", context=self._context, language=language
+            )
+        return self._by_language[language]
 
 
 def _mark() -> str:
@@ -76,7 +87,8 @@ def _mark() -> str:
     return f"mark{secrets.token_hex(16)}"
 
 
-def _greeting(name: str) -> str:
+def _greeting(name: str, language: str) -> str:
     """One line, whatever a name holds."""
     name = " ".join(name.split())
-    return f"Hello {name}," if name else "Hello,"
+    with translation.override(language or settings.LANGUAGE_CODE):
+        return gettext("Hello %(name)s,") % {"name": name} if name else gettext("Hello,")

@@ -1,18 +1,27 @@
-"""E-mail in Django admin: read it, and decide what a person must decide."""
+"""E-mail in Django admin: find it, read it, decide what a person must decide; who gets none, and how fast it goes."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from styleguide_example.common.paginators import CappedPaginator
-from styleguide_example.core.exceptions import ConflictError
 from styleguide_example.core.redaction import links_masked
-from styleguide_example.emails import services
-from styleguide_example.emails.models import Email, EmailAttachment, EmailAttempt, Suppression
-from styleguide_example.emails.suppressions import address_normalized
+from styleguide_example.emails import columns
+from styleguide_example.emails.actions import EmailActions
+from styleguide_example.emails.enums import SuppressionReason
+from styleguide_example.emails.forms import SuppressionForm
+from styleguide_example.emails.gallery_views import GalleryPages
+from styleguide_example.emails.list_filters import DayFilter, ErrorFilter, TemplateFilter
+from styleguide_example.emails.models import Email, SendingPace, Suppression
+from styleguide_example.emails.pages import EmailPages, email_facts
+from styleguide_example.emails.search import emails_found
+from styleguide_example.emails.suppressions import address_normalized, suppression_add
+from styleguide_example.emails.words import SUPPRESSED_BY, pace_look, scope_words
 
 
 def _one_a_line(field: str) -> Callable[[Email], str]:
@@ -27,106 +36,83 @@ def _one_a_line(field: str) -> Callable[[Email], str]:
     return shown
 
 
-# The bodies are shown without the links that sign in: staff may read an e-mail, not act as its reader.
 _FIELDSETS: Any = [  # the stub's own type is private
-    (None, {"fields": ["status", *map(_one_a_line, ("to", "cc", "bcc")), "subject", "plain_text_masked"]}),
-    (
-        "What happened",
-        {
-            "fields": [
-                *("created_at", "queued_at", "attempts", "next_attempt_at", "sent_at", "ended_at"),
-                *map(_one_a_line, ("delivered_to", "refused")),
-                *("smtp_reply_named", "last_error_kind", "last_error", "cancel_reason"),
-            ]
-        },
-    ),
     (
         "What was asked for",
         {
             "fields": [
-                "category",
-                "batch",
-                "server",
-                "priority",
-                "send_after",
-                "expires_at",
-                "resend_of",
-                "resend_reason",
+                *map(_one_a_line, ("to", "cc", "bcc")),
+                *("category", "batch", "server", "priority", "send_after", "expires_at"),
             ]
         },
+    ),
+    (
+        "What came of it",
+        {"fields": [*map(_one_a_line, ("delivered_to", "refused")), "attempts", "last_error_kind", "last_error"]},
     ),
     (
         "For engineers",
         {
             "classes": ["collapse"],
             "fields": [
-                *("id", "message_id", "idempotency_key", "from_email", _one_a_line("reply_to")),
-                *("headers_masked", "html_masked"),
-                *("on_wire_at", "woken_at", "lease_owner", "lease_expires_at", "updated_at"),
+                *("id", "message_id", "idempotency_key", "recipient", "headers_masked"),
+                *("created_at", "queued_at", "next_attempt_at", "woken_at", "claimed_at", "on_wire_at", "ended_at"),
+                *("worker", "task_id", "lease_owner", "lease_expires_at", "updated_at"),
             ],
         },
     ),
 ]
 
 
-class _ReadOnlyInline(admin.TabularInline[Any, Any]):
-    extra = 0
-    can_delete = False
+class _ListAdmin(admin.ModelAdmin[Any]):
+    """A long list: counted up to a point, and never by its columns, most of which have no index."""
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return True  # whoever may see the e-mail that they stand under
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    list_per_page = 50
+    #: What the list is called; what it says when there is nothing, and what is so then.
+    list_title = ""
+    nothing = ("", "")
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+    class Media:
+        css = {"all": ["emails/lists.css", "emails/page.css"]}
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class EmailAttemptInline(_ReadOnlyInline):
-    """The attempts that failed."""
-
-    model = EmailAttempt
-    verbose_name_plural = "failed attempts"
-    # Its number and kind stand in the line above each. The error comes early: on a phone the rest is beyond the edge.
-    fields = ("ended_at", "error", "phase", "smtp_code", "worker")
-
-
-class EmailAttachmentInline(_ReadOnlyInline):
-    """Names only: the bytes are not loaded."""
-
-    model = EmailAttachment
-    verbose_name_plural = "attachments"
-    fields = ("filename", "content_type")
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Under its name, and not "Select … to change"."""
+        nothing, meaning = self.nothing
+        context = {"title": self.list_title, "nothing": nothing, "meaning": meaning, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
 
 @admin.register(Email)
-class EmailAdmin(admin.ModelAdmin[Email]):
+class EmailAdmin(EmailPages, GalleryPages, EmailActions, _ListAdmin):
     """Rows are written by services and changed by actions, never by a form."""
 
-    list_display = ("id", "status", "recipients", "subject", "attempts", "created_at", "sent_at")
-    # Not by category: its list of choices would be read from every row.
-    list_filter = ("status", "last_error_kind")
+    list_display = ("status_shown", "recipients", "subject_shown", "template", "attempts", "age")
+    list_display_links = ("subject_shown",)
+    list_filter = ("status", TemplateFilter, DayFilter, ErrorFilter)
+    sortable_by = ("age",)
     fieldsets = _FIELDSETS
-    search_fields = ("message_id__exact", "to__icontains", "subject__icontains")
-    search_help_text = "A Message-ID, a recipient or a part of the subject"
+    search_fields = ("pk",)  # see get_search_results
+    search_help_text = "An id, a Message-ID, or the whole address of the first recipient"
     ordering = ("-id",)
-    show_full_result_count = False
-    paginator = CappedPaginator
-    actions = ("send", "retry", "cancel", "resend")
+    change_list_template = "emails_admin/list.html"
+    change_form_template = "emails_admin/email.html"
+    list_title = "E-mails"
+    nothing = ("There is no e-mail yet", "One is here as soon as a service has written it.")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Email]:
         """Leave the bodies where they are until one e-mail is opened."""
-        emails = super().get_queryset(request)
+        emails: QuerySet[Email] = super().get_queryset(request)
         is_list = request.resolver_match is not None and request.resolver_match.url_name == "emails_email_changelist"
         return emails.defer("html", "plain_text") if is_list else emails
 
-    @admin.display(description="to")
-    def recipients(self, email: Email) -> str:
-        """The first recipients, and how many more."""
-        everyone = [*email.to, *email.cc, *email.bcc]
-        more = f" and {len(everyone) - 2} more" if len(everyone) > 2 else ""
-        return ", ".join(everyone[:2]) + more
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Email], search_term: str
+    ) -> tuple[QuerySet[Email], bool]:
+        """Find what an index finds, and nothing else."""
+        return (emails_found(emails=queryset, words=search_term) if search_term.strip() else queryset), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody writes an e-mail here."""
@@ -136,101 +122,76 @@ class EmailAdmin(admin.ModelAdmin[Email]):
         """No form saves an e-mail: that would write back what a worker has changed since the page was opened."""
         return False
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """The actions ask for what "may change e-mails" means here."""
-        return bool(request.user.has_perm("emails.change_email"))
-
     def has_delete_permission(self, request: HttpRequest, obj: Email | None = None) -> bool:
         """The cleanup deletes; a person who does not want an e-mail sent cancels it."""
         return False
-
-    def get_inlines(self, request: HttpRequest, obj: Email | None) -> list[Any]:
-        """Only what there is: an empty table says nothing."""
-        if obj is None:
-            return []
-        return [
-            *([EmailAttemptInline] if obj.failed_attempts.exists() else []),
-            *([EmailAttachmentInline] if obj.attachments.exists() else []),
-        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Email | None = None) -> list[Any]:
         """Everything: what was sent is a fact."""
         return [name for _, options in _FIELDSETS for name in options["fields"]]
 
-    @admin.display(description="SMTP reply", empty_value="-")
-    def smtp_reply_named(self, email: Email) -> str | None:
-        """What the server said last, under the name that the protocol has everywhere."""
-        return email.smtp_reply or None
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **options: Any
+    ) -> HttpResponse:
+        """Add how it looks, and what happened to it."""
+        email = options.get("obj")
+        if email is not None:
+            context |= {**email_facts(email, request), "may_act": self.has_act_permission(request)}
+            context |= {"title": email.subject or "(no subject)", "subtitle": None}
+        return super().render_change_form(request, context, *args, **options)
 
-    @admin.display(description="plain text")
-    def plain_text_masked(self, email: Email) -> str:
-        """The text without live links."""
-        return links_masked(email.plain_text)
+    @admin.display(description="status")
+    def status_shown(self, email: Email) -> str:
+        """A sign and a word, and why."""
+        return columns.status_cell(email)
 
-    @admin.display(description="HTML source")
-    def html_masked(self, email: Email) -> str:
-        """The source without live links."""
-        return links_masked(email.html)
+    @admin.display(description="recipient")
+    def recipients(self, email: Email) -> str:
+        """The first ones, and how many more."""
+        return columns.recipients_cell(email)
+
+    @admin.display(description="subject")
+    def subject_shown(self, email: Email) -> str:
+        """What leads to its page, so it is never empty."""
+        return email.subject or "(no subject)"
+
+    @admin.display(description="template", empty_value="")
+    def template(self, email: Email) -> str:
+        """The one that it was written from."""
+        return email.category
+
+    @admin.display(description="age", ordering="id")
+    def age(self, email: Email) -> str:
+        """Since it was written."""
+        return columns.age_cell(email.created_at)
 
     @admin.display(description="headers")
     def headers_masked(self, email: Email) -> str:
         """One a line, without live links: one of them unsubscribes."""
         return links_masked("\n".join(f"{name}: {value}" for name, value in email.headers.items()))
 
-    @admin.action(description="Send (ready ones)", permissions=["act"])
-    def send(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
-        """Ask for the READY ones."""
-        ready = list(emails.filter(status=Email.Status.READY))
-        asked = services.email_send_all(emails=emails)
-        for email in ready:
-            self.log_change(request, email, "asked for")
-        self.message_user(request, f"{asked} asked for; the others are not ready and were left alone.")
-
-    @admin.action(description="Retry (failed ones)", permissions=["act"])
-    def retry(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
-        """Send FAILED ones again."""
-        self._each(request, emails, lambda email: services.email_retry(email=email), "retried")
-
-    @admin.action(description="Cancel (those that nobody is sending)", permissions=["act"])
-    def cancel(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
-        """Make sure that they are not sent."""
-        self._each(request, emails, lambda email: services.email_cancel(email=email), "cancelled")
-
-    @admin.action(description="Resend (a new copy of those that ended)", permissions=["act"])
-    def resend(self, request: HttpRequest, emails: QuerySet[Email]) -> None:
-        """Write linked copies and ask for them."""
-        reason = f"Resent in the admin by user {request.user.pk}"
-        self._each(
-            request, emails, lambda email: services.email_resend(email=email, reason=reason), "sent again as a copy"
-        )
-
-    def _each(self, request: HttpRequest, emails: QuerySet[Email], act: Callable[[Email], Email], did: str) -> None:
-        """Act on each, log it in the admin's history, and report what was refused and why."""
-        done = 0
-        for email in emails:
-            try:
-                act(email)
-            except ConflictError as error:
-                self.message_user(request, str(error), messages.WARNING)
-            else:
-                done += 1
-                self.log_change(request, email, did)
-        if done:
-            self.message_user(request, f"{done} {did}.", messages.SUCCESS)
-
 
 @admin.register(Suppression)
-class SuppressionAdmin(admin.ModelAdmin[Suppression]):
+class SuppressionAdmin(_ListAdmin):
     """Who gets no e-mail written to many. Deleting a row lets the address get it again; nobody edits one."""
 
-    list_display = ("address", "reason", "created_at")
+    form = SuppressionForm
+    list_display = ("address", "reason_shown", "note", "since")
     list_filter = ("reason",)
-    fields = ("address", "reason", "note", "created_at")
+    sortable_by = ("since",)
     search_fields = ("address__exact",)
     search_help_text = "The whole address"
     ordering = ("-pk",)
-    show_full_result_count = False
-    paginator = CappedPaginator
+    change_list_template = "emails_admin/plain_list.html"
+    list_title = "Suppressed addresses"
+    nothing = (
+        "No address is suppressed",
+        "One is, as soon as its reader unsubscribes, a mail server says that nobody is there, or you add it.",
+    )
+
+    def get_fields(self, request: HttpRequest, obj: Suppression | None = None) -> list[Any]:
+        """What one types, and then what is so."""
+        return ["address", "note"] if obj is None else ["address", "reason", "note", "created_at"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Suppression], search_term: str
@@ -238,10 +199,70 @@ class SuppressionAdmin(admin.ModelAdmin[Suppression]):
         """Find the address however it is written."""
         return super().get_search_results(request, queryset, address_normalized(search_term))
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Readers and mail servers decide, not staff."""
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
         """It is there, or it is not."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: Suppression, form: ModelForm[Suppression], change: bool) -> None:  # noqa: FBT001  Django's
+        """Add it through the service; of two who add it at once both are right."""
+        suppression_add(address=obj.address, reason=SuppressionReason.BY_HAND, note=obj.note)
+        obj.pk = Suppression.objects.get(address=obj.address).pk
+
+    @admin.display(description="reason")
+    def reason_shown(self, suppression: Suppression) -> str:
+        """A sign and a word."""
+        return columns.sign_cell(SUPPRESSED_BY[SuppressionReason(suppression.reason)])
+
+    @admin.display(description="since", ordering="pk")
+    def since(self, suppression: Suppression) -> str:
+        """With its seconds."""
+        return columns.moment_cell(suppression.created_at)
+
+
+@admin.register(SendingPace)
+class SendingPaceAdmin(_ListAdmin):
+    """How fast each mail server, and each domain at it, may be used just now. Workers write it, people read it."""
+
+    list_display = ("state_shown", "scope_shown", "level", "paused", "rate", "reason", "changed")
+    list_display_links = None
+    sortable_by = ()
+    ordering = ("-level", "scope")
+    actions = None
+    change_list_template = "emails_admin/plain_list.html"
+    list_title = "How fast e-mail goes"
+    nothing = (
+        "Nothing slows e-mail down",
+        "A line is here for each mail server or domain that said “too much”, could not be reached, or has a limit.",
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Mail servers and EMAIL_LIMITS decide."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SendingPace | None = None) -> bool:
+        """A worker would write over it in the next second."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SendingPace | None = None) -> bool:
+        """What recovered is deleted by the clean-up."""
+        return False
+
+    @admin.display(description="state")
+    def state_shown(self, pace: SendingPace) -> str:
+        """A sign and a word."""
+        return columns.sign_cell(pace_look(pace, now=timezone.now()))
+
+    @admin.display(description="scope")
+    def scope_shown(self, pace: SendingPace) -> str:
+        """A server, a domain at it, or the way to it."""
+        return scope_words(pace.scope)
+
+    @admin.display(description="paused until", empty_value="")
+    def paused(self, pace: SendingPace) -> str:
+        """With its seconds."""
+        return columns.moment_cell(pace.paused_until)
+
+    @admin.display(description="changed")
+    def changed(self, pace: SendingPace) -> str:
+        """With its seconds."""
+        return columns.moment_cell(pace.changed_at)

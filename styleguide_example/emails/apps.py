@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from styleguide_example.emails import checks  # noqa: F401  importing registers them
+from styleguide_example.emails import checks, gallery_checks  # noqa: F401  importing registers them
 
 
 class EmailsConfig(AppConfig):

@@ -1,7 +1,5 @@
 """A failed attempt: what it was, what comes next, and the one place that records it."""
 
-import os
-import socket
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +13,7 @@ from django.utils import timezone
 from styleguide_example.common import leases
 from styleguide_example.common.persistence import persistent
 from styleguide_example.core.backoff import backoff_seconds
+from styleguide_example.emails.claims import worker_name
 from styleguide_example.emails.enums import FailureKind, Phase, UnknownOutcome
 from styleguide_example.emails.exceptions import EmailAttemptFailedError, EmailGivenUpError, EmailNotClaimedError
 from styleguide_example.emails.models import Email, EmailAttempt
@@ -32,6 +31,7 @@ class Failure:
     code: int = 0
     reply: str = ""
     at_once: bool = False
+    took_ms: int | None = None
 
     @property
     def is_uncounted(self) -> bool:
@@ -108,8 +108,9 @@ def _attempt_leave(email: Email, failure: Failure, now: datetime) -> None:
         error=_storable(failure.error),
         smtp_code=failure.code or None,
         smtp_reply=failure.reply,
-        # Of a worker that is gone only the task is known that held the lease.
-        worker=email.lease_owner if failure.at_once else f"{socket.gethostname()}:{os.getpid()}",
+        # Of a worker that is gone the row knows who it was.
+        worker=(email.worker or email.lease_owner) if failure.at_once else worker_name(),
+        took_ms=failure.took_ms,
         ended_at=now,
     )
 

@@ -36,12 +36,16 @@ class NewEmail:
 
 @dataclass(frozen=True)
 class Recipient:
-    """Who gets one of many e-mails from a template, and what stands in it. The key makes it the only one."""
+    """Who gets one of many e-mails from a template, in which language, and what stands in it.
+
+    The key makes it the only one. Without a language it is the one of ``LANGUAGE_CODE``.
+    """
 
     idempotency_key: str
     to: str
     context: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,8 +97,8 @@ def email_create_all_from_template(
     """Write an e-mail from one template to each of ``recipients``, each with what stands in it for them alone.
 
     Takes and promises what :func:`email_create_all` does, with the template's name for the category. The template is
-    compiled once, and each e-mail rendered when it is written. Give the template a ``.txt``: to make the text from the
-    HTML takes longer than everything else.
+    compiled once, and each e-mail rendered when it is written. Give the template a block ``text``: to make the text
+    from the HTML takes longer than everything else.
 
     Args:
         context: what is the same for all; a recipient's own comes before it.
@@ -152,7 +156,7 @@ def _rendered(
     compiled: CompiledTemplate, common: Mapping[str, Any], recipients: Iterable[Recipient]
 ) -> Iterator[NewEmail]:
     for recipient in recipients:
-        rendered = compiled.render({**common, **recipient.context})
+        rendered = compiled.render({**common, **recipient.context}, language=recipient.language)
         yield NewEmail(
             idempotency_key=recipient.idempotency_key,
             to=recipient.to,
@@ -201,4 +205,4 @@ def _fields(email: NewEmail, shared: Mapping[str, Any]) -> dict[str, Any]:
 def _row(email: NewEmail, shared: Mapping[str, Any]) -> Email:
     """A row as :func:`~styleguide_example.emails.services.email_queue` would leave it."""
     asked_for = {"status": EmailStatus.SENDING, "queued_at": Now(), "next_attempt_at": Now()}
-    return Email(**_fields(email, shared), **asked_for)
+    return Email(**_fields(email, shared), recipient=mime.recipient_key([email.to]), **asked_for)

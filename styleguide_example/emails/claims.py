@@ -4,6 +4,8 @@ The leases are those of :mod:`~styleguide_example.common.leases`; one token serv
 together with the row's key.
 """
 
+import os
+import socket
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from celery import current_task
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -22,7 +25,7 @@ from styleguide_example.common import leases
 from styleguide_example.common.persistence import persistent
 from styleguide_example.emails.dialects import DIALECTS
 from styleguide_example.emails.enums import EmailStatus, FailureKind
-from styleguide_example.emails.models import Email, EmailAttachment
+from styleguide_example.emails.models import WORKER_MAX_LENGTH, Email, EmailAttachment
 
 #: Whoever held it did not come back: it is sent alone, so that one that kills its worker takes no other with it.
 SUSPECT = Q(last_error_kind__in=[FailureKind.LOST, FailureKind.UNKNOWN_OUTCOME])
@@ -30,7 +33,10 @@ SUSPECT = Q(last_error_kind__in=[FailureKind.LOST, FailureKind.UNKNOWN_OUTCOME])
 
 #: What no sender asks for. Each would take as long to read as the whole of a short e-mail.
 _NOT_READ = frozenset(
-    {"created_at", "queued_at", "sent_at", "ended_at", "woken_at", "send_after", "lease_expires_at", "resend_of"}
+    {
+        *("created_at", "queued_at", "claimed_at", "sent_at", "ended_at", "woken_at", "send_after", "lease_expires_at"),
+        *("recipient", "resend_of", "worker", "task_id", "took_ms"),
+    }
 )
 
 
@@ -51,6 +57,12 @@ class Holding:
         return Email.objects.filter(pk=self.email.pk)
 
 
+def worker_name() -> str:
+    """Return who this is, as Celery names its workers: ``celery@host``. In a shell it is machine and process."""
+    node = current_task.request.hostname if current_task else None
+    return str(node or f"{socket.gethostname()}:{os.getpid()}")[:WORKER_MAX_LENGTH]
+
+
 def email_claim_plain(*, email_id: int, owner: str) -> Holding | None:
     """Claim a plain e-mail that is due, and mark it as on the wire, with one statement that also reads it.
 
@@ -59,7 +71,7 @@ def email_claim_plain(*, email_id: int, owner: str) -> Holding | None:
     if connection.in_atomic_block:
         return None
     token = uuid.uuid4()
-    said = [_token(token), owner[:255], settings.EMAIL_SENDING_LEASE_SECONDS, email_id]
+    said = [*_claimant(token, owner), email_id]
     with connection.cursor() as cursor:
         cursor.execute(_claim_plain_statement(connection.vendor), said)
         return next((Holding(email, token, is_plain=True) for email in _emails(cursor)), None)
@@ -82,7 +94,7 @@ def emails_claim(
         due = due.exclude(server__in=without_servers)
     chosen, conditions = due.order_by("priority", "next_attempt_at").values("pk")[:limit].query.sql_with_params()
     token = uuid.uuid4()
-    said = [_token(token), owner[:255], settings.EMAIL_SENDING_LEASE_SECONDS, *conditions]
+    said = [*_claimant(token, owner), *conditions]
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute(_claim_statement(connection.vendor).replace("{chosen}", chosen), said)
         emails = sorted(_emails(cursor), key=_urgency)
@@ -102,6 +114,9 @@ def emails_release(holdings: Collection[Holding], *, retry_at: datetime | None =
         lease_owner="",
         lease_expires_at=None,
         attempts=F("attempts") - 1,
+        claimed_at=None,
+        worker="",
+        task_id="",
         woken_at=None,
         updated_at=Now(),
         **later,
@@ -110,11 +125,12 @@ def emails_release(holdings: Collection[Holding], *, retry_at: datetime | None =
 
 @cache
 def _claim_statement(vendor: str) -> str:
-    """The claim of those that another statement chooses; its parameters are the token, the owner and the seconds."""
+    """The claim of those that another statement chooses; its parameters are those of :func:`_claimant`."""
     words = DIALECTS[vendor]
     columns = ", ".join(f'"{field.column}"' for field in _fields_read())
     return (
         f"UPDATE {Email._meta.db_table} SET lease_token = %s, lease_owner = %s, lease_expires_at = {words['lease']},"  # noqa: S608
+        f" worker = %s, task_id = %s, claimed_at = {words['now']},"
         f" attempts = attempts + 1, on_wire_at = NULL, updated_at = {words['now']}"
         f" WHERE id {words['chosen']} RETURNING {columns}"
     )
@@ -162,6 +178,11 @@ def _converters(vendor: str) -> list[tuple[int, Col, Callable[..., Any]]]:
         for number, column in columns
         for convert in [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
     ]
+
+
+def _claimant(token: uuid.UUID, owner: str) -> list[Any]:
+    owner = owner[:WORKER_MAX_LENGTH]
+    return [_token(token), owner, settings.EMAIL_SENDING_LEASE_SECONDS, worker_name(), owner]
 
 
 def _token(token: uuid.UUID) -> Any:

@@ -7,7 +7,9 @@ fault and not an attempt: it is opened again, once. Whoever ends a thread that s
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -73,7 +75,8 @@ def connection_ensure(alias: str = DEFAULT_SERVER) -> BaseEmailBackend:
     Raises:
         DeliveryError: transient, in the phase CONNECT.
     """
-    return _ensured(alias).backend
+    with _timed():
+        return _ensured(alias).backend
 
 
 def connection_is_ready(alias: str = DEFAULT_SERVER) -> bool:
@@ -91,7 +94,13 @@ def message_send(message: EmailMessage, alias: str = DEFAULT_SERVER) -> Delivery
     Raises:
         DeliveryError: with how far the conversation came.
     """
-    finish_by = time.monotonic() + settings.EMAIL_TIMEOUT_CONVERSATION
+    began_at = time.monotonic()
+    with _timed():
+        delivery = _sent(message, alias, finish_by=began_at + settings.EMAIL_TIMEOUT_CONVERSATION)
+    return replace(delivery, took_ms=_ms_since(began_at))
+
+
+def _sent(message: EmailMessage, alias: str, *, finish_by: float) -> Delivery:
     # Whoever ensured a connection a moment ago gets that one, however old it has grown meanwhile.
     connection = _connections().get(alias) or _ensured(alias)
     is_reused = connection.messages > 0
@@ -103,6 +112,21 @@ def message_send(message: EmailMessage, alias: str = DEFAULT_SERVER) -> Delivery
         if not (is_reused and _is_hang_up(error)):
             raise
     return _send(_ensured(alias), message, finish_by)
+
+
+@contextmanager
+def _timed() -> Iterator[None]:
+    """Let a failure tell how long it took."""
+    began_at = time.monotonic()
+    try:
+        yield
+    except DeliveryError as error:
+        error.took_ms = _ms_since(began_at)
+        raise
+
+
+def _ms_since(began_at: float) -> int:
+    return round(1000 * (time.monotonic() - began_at))
 
 
 def connection_close() -> None:

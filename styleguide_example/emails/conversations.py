@@ -34,6 +34,7 @@ class Delivery:
     accepted: list[str] = field(default_factory=list)
     refused_for_good: dict[str, str] = field(default_factory=dict)
     refused_for_now: dict[str, str] = field(default_factory=dict)
+    took_ms: int | None = None
 
 
 class Conversation:

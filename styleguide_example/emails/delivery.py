@@ -19,12 +19,12 @@ from django.db.models.functions import Now
 
 from styleguide_example.common import leases
 from styleguide_example.emails import connections, limits, outcomes
-from styleguide_example.emails.claims import SUSPECT, Holding, email_claim_plain, emails_release
+from styleguide_example.emails.claims import SUSPECT, Holding, email_claim_plain, emails_release, worker_name
 from styleguide_example.emails.conversations import Delivery
 from styleguide_example.emails.enums import EmailStatus, FailureKind, Phase
 from styleguide_example.emails.exceptions import DeliveryError, EmailNotClaimedError
 from styleguide_example.emails.mime import Message, address_bare, email_to_message
-from styleguide_example.emails.models import Email
+from styleguide_example.emails.models import WORKER_MAX_LENGTH, Email
 from styleguide_example.emails.slowdowns import is_too_much
 
 logger = structlog.get_logger(__name__)
@@ -152,6 +152,9 @@ def _lease(row: QuerySet[Email], owner: str) -> uuid.UUID | None:
             row.filter(_SENDING).exclude(_EXPIRED),
             owner=owner,
             seconds=settings.EMAIL_SENDING_LEASE_SECONDS,
+            claimed_at=Now(),
+            worker=worker_name(),
+            task_id=owner[:WORKER_MAX_LENGTH],
             on_wire_at=None,
             updated_at=Now(),
         )

@@ -55,3 +55,4 @@ class SuppressionReason(models.TextChoices):
 
     UNSUBSCRIBED = "unsubscribed", "Its reader unsubscribed"
     BOUNCED = "bounced", "The mail server refused it for good"
+    BY_HAND = "by_hand", "Somebody of the staff added it"

@@ -35,8 +35,10 @@ class DeliveryError(Exception):
 
     ``code`` and ``reply`` are the server's, 0 and empty where it said nothing. ``refused`` holds the recipients that
     were refused by name, and ``is_about_recipients`` tells that nothing else was. ``connection_lost`` tells that the
-    next attempt needs a new connection.
+    next attempt needs a new connection. ``took_ms`` is how long the conversation, or the way to it, had taken.
     """
+
+    took_ms: int | None = None
 
     def __init__(
         self,

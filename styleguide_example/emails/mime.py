@@ -21,6 +21,7 @@ from styleguide_example.core.enums import Priority
 from styleguide_example.emails import mime_lean
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.models import (
+    ADDRESS_MAX_LENGTH,
     CATEGORY_MAX_LENGTH,
     IDEMPOTENCY_KEY_MAX_LENGTH,
     SUBJECT_MAX_LENGTH,
@@ -40,7 +41,6 @@ _NOT_IN_A_LINE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udf
 _NOT_IN_A_TEXT = re.compile("[\x00\ud800-\udfff]")
 #: RFC 5322 2.1.1, less the space that begins a folded line. Only ASCII has to be folded between words.
 _WORD_MAX_LENGTH = 997
-_ADDRESS_MAX_LENGTH = 320
 _FILENAME_MAX_LENGTH = 255
 #: What needs no parser, which takes forty times as long: ``ada@example.com`` and ``Ada Lovelace <ada@example.com>``.
 _PLAIN_ADDRESS = r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*"
@@ -101,7 +101,7 @@ def _message(email: Email, attachments: Sequence[EmailAttachment]) -> Message:
     message = Message(
         subject=email.subject,
         body=email.plain_text,
-        from_email=email.from_email or settings.DEFAULT_FROM_EMAIL,
+        from_email=sender_of(email),
         to=email.to,
         cc=email.cc,
         reply_to=email.reply_to,
@@ -113,6 +113,11 @@ def _message(email: Email, attachments: Sequence[EmailAttachment]) -> Message:
     for attachment in attachments:
         _attach(message, attachment)
     return message
+
+
+def sender_of(email: Email) -> str:
+    """Return who it is from: the product, unless the row names somebody else."""
+    return email.from_email or settings.DEFAULT_FROM_EMAIL
 
 
 def _attach(message: Message, attachment: EmailAttachment) -> None:
@@ -148,6 +153,17 @@ def address_bare(address: str) -> str:
         return parseaddr(sanitize_address(address, "utf-8"))[1]
     except (AttributeError, IndexError, NameError, TypeError) as error:
         raise ValueError("Invalid address.") from error  # the standard library's parser stumbles: "<>", "a@[", " .@"
+
+
+def recipient_key(addresses: Sequence[str]) -> str:
+    """Return what an e-mail to ``addresses`` is found by: the first one, bare and in lower case. Empty: there is none.
+
+    Never raises: a row that cannot be a message has a key too, or none.
+    """
+    try:
+        return address_bare(addresses[0]).lower()[:ADDRESS_MAX_LENGTH]
+    except (LookupError, TypeError, ValueError, MessageError):
+        return ""
 
 
 def fields_check(fields: Mapping[str, Any]) -> None:
@@ -209,7 +225,7 @@ def address_check(address: str, *, where: str = "") -> None:
         where: the field that it stands in, for the error, which does not show the address: it is somebody's.
     """
     what = f"address in {where!r}" if where else "address"
-    line_check(what, address, max_length=_ADDRESS_MAX_LENGTH)
+    line_check(what, address, max_length=ADDRESS_MAX_LENGTH)
     try:
         validate_email(address_bare(address))
         # Django would encode it as if it were a name, and somebody else's mailbox would be asked for (RFC 2047 5).

@@ -20,6 +20,7 @@ BATCH_MAX_LENGTH = 100
 ADDRESS_MAX_LENGTH = 320
 SERVER_MAX_LENGTH = 50
 SCOPE_MAX_LENGTH = 320
+WORKER_MAX_LENGTH = 255
 
 
 def message_id_new() -> str:
@@ -43,6 +44,13 @@ class Email(BaseModel, LeasedModel):
 
     # Who
     to = models.JSONField(default=list, help_text="Addresses, with or without a name.")
+    recipient = models.CharField(
+        max_length=ADDRESS_MAX_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The first of its addresses, bare and in lower case: what a search looks for.",
+    )
     cc = models.JSONField(default=list, blank=True)
     bcc = models.JSONField(default=list, blank=True)
     from_email = models.CharField(max_length=320, blank=True, help_text="Empty: the product's own sender.")
@@ -80,10 +88,24 @@ class Email(BaseModel, LeasedModel):
 
     # What happened
     queued_at = models.DateTimeField(null=True, blank=True)
+    claimed_at = models.DateTimeField(null=True, blank=True, help_text="When a worker took it last.")
+    worker = models.CharField(
+        max_length=WORKER_MAX_LENGTH, blank=True, default="", db_default="", help_text="Who took it last."
+    )
+    task_id = models.CharField(
+        max_length=WORKER_MAX_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="In which task that was: its lines in the log have this id.",
+    )
     on_wire_at = models.DateTimeField(
         null=True, blank=True, help_text="Since when the current attempt may have reached the server."
     )
     sent_at = models.DateTimeField(null=True, blank=True)
+    took_ms = models.IntegerField(
+        null=True, blank=True, help_text="Milliseconds of the conversation in which the server took it."
+    )
     ended_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(
         max_length=16,
@@ -109,9 +131,13 @@ class Email(BaseModel, LeasedModel):
             models.Index(fields=["lease_expires_at"], condition=Q(lease_token__isnull=False), name="email_leased"),
             models.Index(fields=["resend_of"], condition=Q(resend_of__isnull=False), name="email_resent"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="email_ended"),
+            models.Index(fields=["ended_at"], condition=Q(status=EmailStatus.FAILED), name="email_failed"),
             models.Index(
                 fields=["batch", "status", "cancel_reason"], condition=Q(batch__isnull=False), name="email_batch"
             ),
+            # What people search by. Every claim and record writes each index, so there are these two and no third.
+            models.Index(fields=["recipient"], name="email_recipient"),
+            models.Index(fields=["message_id"], name="email_message_id"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -149,11 +175,15 @@ class EmailAttempt(models.Model):
     error = models.TextField()
     smtp_code = models.PositiveSmallIntegerField(null=True, blank=True)
     smtp_reply = models.TextField(blank=True)
-    worker = models.CharField(max_length=255, blank=True)
+    worker = models.CharField(max_length=WORKER_MAX_LENGTH, blank=True)
+    took_ms = models.IntegerField(
+        null=True, blank=True, help_text="Milliseconds of the conversation, or of the way to it."
+    )
     ended_at = models.DateTimeField()
 
     class Meta:
         ordering: ClassVar = ["pk"]
+        indexes: ClassVar = [models.Index(fields=["ended_at"], name="email_attempt_ended")]
 
     def __str__(self) -> str:
         return f"Attempt {self.number}: {self.get_kind_display()}"
@@ -222,6 +252,10 @@ class SendingPace(models.Model):
     ceiling = models.FloatField(null=True, help_text="Messages per second at which all is well again.")
     reason = models.TextField(blank=True, help_text="What the server said.")
     changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = "pace of sending"
+        verbose_name_plural = "paces of sending"
 
     def __str__(self) -> str:
         return f"Pace {self.pk}"

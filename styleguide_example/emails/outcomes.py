@@ -56,7 +56,8 @@ def failed(holding: Holding, error: Exception) -> Exception | None:
     That is so when it reached some of its recipients earlier and has now heard no from all the others.
     """
     if _is_the_rest_refused(holding, error):
-        delivered(holding, Delivery(reply=error.reply, refused_for_good=error.refused))  # type: ignore[attr-defined]
+        rest = Delivery(reply=error.reply, refused_for_good=error.refused, took_ms=error.took_ms)  # type: ignore[attr-defined]
+        delivered(holding, rest)
         return None
     if isinstance(error, DeliveryError):
         holding.email.refused = {**holding.email.refused, **error.refused}
@@ -143,6 +144,7 @@ def _sent(holding: Holding, delivery: Delivery) -> None:
         ended_at=Now(),
         updated_at=Now(),
         next_attempt_at=None,
+        took_ms=delivery.took_ms,
         smtp_reply=delivery.reply,
         delivered_to=[*email.delivered_to, *delivery.accepted],
         refused={**email.refused, **delivery.refused_for_good},
@@ -164,6 +166,7 @@ def _partly(holding: Holding, delivery: Delivery) -> Exception:
         phase=Phase.ENVELOPE,
         error=f"Sent, but not to {len(delivery.refused_for_now)} of its recipients yet.",
         reply=next(iter(delivery.refused_for_now.values())),
+        took_ms=delivery.took_ms,
     )
     return attempts.attempt_failed(email, token=holding.token, failure=failure)
 
@@ -176,7 +179,12 @@ def _is_the_rest_refused(holding: Holding, error: Exception) -> bool:
 def _failure(email: Email, error: Exception) -> attempts.Failure:
     if isinstance(error, DeliveryError):
         return attempts.Failure(
-            kind=error.kind, phase=error.phase, error=str(error), code=error.code, reply=error.reply
+            kind=error.kind,
+            phase=error.phase,
+            error=str(error),
+            code=error.code,
+            reply=error.reply,
+            took_ms=error.took_ms,
         )
     if isinstance(error, SoftTimeLimitExceeded):
         return attempts.Failure(kind=FailureKind.TRANSIENT, error="The soft time limit of the task was reached.")

@@ -58,6 +58,7 @@ def _step_sent(holding: Holding, delivery: Delivery) -> dict[str, Any]:
         "token": str(holding.token),
         "is_sent": 1,
         "reply": delivery.reply,
+        "took_ms": delivery.took_ms,
         "delivered": [*email.delivered_to, *delivery.accepted],
         "refused": {**email.refused, **delivery.refused_for_good},
     }
@@ -72,6 +73,7 @@ _COLUMNS: dict[str, tuple[str, str | None]] = {
     "status": (f"'{EmailStatus.SENT}'", None),
     "sent_at": ("{now}", None),
     "ended_at": ("{now}", None),
+    "took_ms": ("step.took_ms", None),
     "next_attempt_at": ("NULL", None),
     "smtp_reply": ("step.reply", None),
     "delivered_to": ("step.delivered", None),

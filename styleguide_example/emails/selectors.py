@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
 
+from styleguide_example.common.leases import UNCLAIMED
 from styleguide_example.emails.enums import WAITING_STATUSES, CancelReason, EmailStatus
 from styleguide_example.emails.models import Email
 
@@ -71,3 +73,8 @@ def email_batch_failed(*, batch: str) -> QuerySet[Email]:
     """Return the FAILED e-mails of ``batch``, without their bodies, the newest first."""
     failed = Email.objects.filter(batch=batch, status=EmailStatus.FAILED)
     return failed.defer("html", "plain_text").order_by("-pk")
+
+
+def emails_due() -> QuerySet[Email]:
+    """Return the e-mails that should be sent now and that no worker has taken yet. Reads the index ``email_due``."""
+    return Email.objects.filter(UNCLAIMED, status=EmailStatus.SENDING, next_attempt_at__lte=Now())

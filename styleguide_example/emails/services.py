@@ -26,6 +26,7 @@ from styleguide_example.emails.exceptions import EmailInvalidError, EmailStatusC
 from styleguide_example.emails.mime import address_check
 from styleguide_example.emails.models import AttachmentContent, Email, EmailAttachment
 from styleguide_example.emails.rendering import template_render
+from styleguide_example.emails.selectors import email_get_by_key
 from styleguide_example.emails.tasks import email_send as email_send_task
 from styleguide_example.emails.tasks import email_send_due as email_send_due_task
 
@@ -86,6 +87,7 @@ def email_create(
     mime.lists_check(to=to, cc=cc, bcc=bcc, reply_to=reply_to)
     fields: dict[str, Any] = {
         "to": list(to),
+        "recipient": mime.recipient_key(to),
         "cc": list(cc),
         "bcc": list(bcc),
         "from_email": from_email,
@@ -112,16 +114,21 @@ def email_create(
     return email
 
 
-def email_create_from_template(*, template: str, context: Mapping[str, Any], to: Sequence[str], **fields: Any) -> Email:
+def email_create_from_template(
+    *, template: str, context: Mapping[str, Any], to: Sequence[str], language: str = "", **fields: Any
+) -> Email:
     """Write an e-mail from a template, rendered now: later changes of the template or the data do not change it.
 
     Takes and promises what :func:`email_create` does. The template's name becomes the category.
+
+    Args:
+        language: the recipient's, as in ``LANGUAGES``; one that is empty or unknown means ``LANGUAGE_CODE``.
 
     Raises:
         django.template.TemplateDoesNotExist, TemplateSyntaxError: for a template that is not there, or not one.
         EmailInvalidError: when it shows what ``context`` has not; the message names both.
     """
-    rendered = template_render(template=template, context=context)
+    rendered = template_render(template=template, context=context, language=language)
     return email_create(
         to=to,
         subject=rendered.subject,
@@ -194,10 +201,11 @@ def email_retry(*, email: Email) -> Email:
 
 
 @transaction.atomic
-def email_resend(*, email: Email, reason: str) -> Email:
+def email_resend(*, email: Email, reason: str, idempotency_key: str | None = None) -> Email:
     """Write a copy of an e-mail that ended, linked to it, and ask for it. Returns the new e-mail.
 
-    The old row stays as it is, SENT is never sent again. The copy has a Message-ID of its own and no expiry.
+    The old row stays as it is, SENT is never sent again. The copy has a Message-ID of its own and no expiry. With an
+    ``idempotency_key`` that was used before, the copy of the first call is returned and nothing is written.
 
     Raises:
         EmailStatusConflictError: when the e-mail has not ended.
@@ -207,26 +215,20 @@ def email_resend(*, email: Email, reason: str) -> Email:
         raise EmailInvalidError("Say why this e-mail is sent again.")
     # Read again, and locked: somebody may be retrying it at this moment.
     email.refresh_from_db(from_queryset=Email.objects.select_for_update())
+    if idempotency_key is not None and (former := email_get_by_key(idempotency_key=idempotency_key)) is not None:
+        return former
     if email.status not in (EmailStatus.SENT, EmailStatus.FAILED, EmailStatus.CANCELLED):
         raise EmailStatusConflictError(
             f"E-mail {email.pk} is {email.status}: it has not ended, so it needs no second one."
         )
-    copied = (
-        "to",
-        "cc",
-        "bcc",
-        "from_email",
-        "reply_to",
-        "headers",
-        "subject",
-        "html",
-        "plain_text",
-        "category",
-        "server",
-        "priority",
-    )
+    who = ("to", "cc", "bcc", "from_email", "reply_to", "headers")
+    copied = (*who, "subject", "html", "plain_text", "category", "server", "priority")
     copy = Email.objects.create(
-        **{name: getattr(email, name) for name in copied}, resend_of=email, resend_reason=reason.strip()[:255]
+        **{name: getattr(email, name) for name in copied},
+        recipient=mime.recipient_key(email.to),
+        resend_of=email,
+        resend_reason=reason.strip()[:255],
+        idempotency_key=idempotency_key,
     )
     EmailAttachment.objects.bulk_create(
         EmailAttachment(email=copy, content_id=old.content_id, filename=old.filename, content_type=old.content_type)

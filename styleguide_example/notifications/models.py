@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from styleguide_example.common.models import BaseModel
 from styleguide_example.notifications.enums import Level
@@ -84,8 +85,8 @@ class NotificationSettings(BaseModel):
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", primary_key=True, editable=False
     )
-    email_on_success = models.BooleanField("when something is done", default=False)
-    email_on_failure = models.BooleanField("when something failed", default=True)
+    email_on_success = models.BooleanField(_("when something is done"), default=False)
+    email_on_failure = models.BooleanField(_("when something failed"), default=True)
 
     class Meta:
         verbose_name_plural = "notification settings"

@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
+from django_stubs_ext import StrOrPromise
 
 from styleguide_example.emails.exceptions import EmailInvalidError
 from styleguide_example.emails.services import email_create_from_template, email_queue
@@ -42,9 +43,11 @@ logger = structlog.get_logger(__name__)
 
 @transaction.atomic
 def notification_send(
-    *, user_id: int, level: Level, title: str, text: str = "", url: str = "", group: str = ""
+    *, user_id: int, level: Level, title: StrOrPromise, text: StrOrPromise = "", url: str = "", group: str = ""
 ) -> Notification | None:
     """Tell one person something, in the caller's transaction; by e-mail besides, where that person wants it.
+
+    Title and text are kept in the person's language, if they come from ``gettext_lazy``.
 
     With a ``group``, further ones within ``NOTIFICATION_GROUP_SECONDS`` of the first are counted in its row while that
     is unread, and one e-mail goes out in that time. Title and text that are too long are cut.
@@ -55,12 +58,9 @@ def notification_send(
         ValueError: for a ``url`` that is not a path on this site, or longer than ``URL_LENGTH_MAX``.
     """
     _check_local(url)
-    said = {
-        "level": Level(level),
-        "title": _fit(title, TITLE_LENGTH_MAX),
-        "text": _fit(text, TEXT_LENGTH_MAX),
-        "url": url,
-    }
+    with translation.override(_language(user_id)):
+        words = {"title": _fit(str(title), TITLE_LENGTH_MAX), "text": _fit(str(text), TEXT_LENGTH_MAX)}
+    said = {"level": Level(level), "url": url, **words}
     group = _fit(group, GROUP_LENGTH_MAX)
     now = timezone.now()
     # Rows of notifications are locked before the person's: the same order as in the deletion of a person.
@@ -101,6 +101,11 @@ def notification_settings_save(*, user_id: int, data: Mapping[str, Any]) -> Noti
     """Save for what the person wants an e-mail. Fields that ``data`` does not name stay as they are."""
     chosen, _ = NotificationSettings.objects.update_or_create(user_id=user_id, defaults=dict(data))
     return chosen
+
+
+def _language(user_id: int) -> str:
+    chosen = get_user_model().objects.filter(pk=user_id).values_list("language", flat=True).first()
+    return chosen or settings.LANGUAGE_CODE
 
 
 def _check_local(url: str) -> None:
@@ -155,6 +160,7 @@ def _write_email(notification: Notification, person: Any) -> None:
             template="notification",
             context={"notification": notification, "base_url": settings.APP_BASE_URL},
             to=[person.email],
+            language=person.language,
             idempotency_key=f"notification-{notification.pk}",
         )
     except EmailInvalidError as error:

@@ -12,6 +12,7 @@ from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.generic import FormView, ListView
@@ -75,7 +76,7 @@ class NotificationMarkAllReadView(LoginRequiredMixin, View):
     def post(self, request: HttpRequest) -> HttpResponse:
         """And goes back to the list."""
         notifications_mark_all_read(user_id=_person_id(request), until=_moment(request.POST.get("until", "")))
-        messages.success(request, "All marked as read.")
+        messages.success(request, _("All marked as read."))
         return _back(request)
 
 
@@ -91,7 +92,7 @@ class NotificationSettingsView(LoginRequiredMixin, FormView):  # type: ignore[ty
     def form_valid(self, form: NotificationSettingsForm) -> HttpResponse:
         """Save, and say so."""
         notification_settings_save(user_id=_person_id(self.request), data=form.cleaned_data)
-        messages.success(self.request, "Saved what we write to you about.")
+        messages.success(self.request, _("Saved what we write to you about."))
         return super().form_valid(form)
 
 

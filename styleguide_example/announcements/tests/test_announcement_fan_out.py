@@ -44,6 +44,16 @@ def small_batches(settings: Settings, queue: Queue) -> None:
 
 
 class TestAnnouncementFanOut:
+    def test_writes_to_each_in_their_language(self) -> None:
+        ada, grace = people_make(2, full_name="Ada")
+        User.objects.filter(pk=grace.pk).update(language="de")
+        announcement = announcement_begun()
+
+        announcement_fan_out(announcement=announcement, job=job_held(announcement))
+
+        texts = [Email.objects.get(to=[user.email]).plain_text for user in (ada, grace)]
+        assert [text.split(",")[0] for text in texts] == ["Hello Ada", "Guten Tag Ada"]
+
     def test_writes_each_person_one_email_that_is_asked_for(self) -> None:
         people = people_make(7, full_name="Ada")
         announcement = announcement_begun()

@@ -47,6 +47,17 @@ def _rendered(*, name: str = "Ada", url: str = URL, **fields: str) -> Rendered:
 
 
 class TestLetter:
+    def test_translates_what_stands_around_the_authors_words(self) -> None:
+        letter = Letter(Announcement(subject="News", body="Hello", audience="everyone"))
+
+        german, english = letter.to("Ada", url=URL, language="de"), letter.to("Grace", url=URL)
+
+        assert german.subject == "News"
+        assert german.plain_text.startswith("Guten Tag Ada,\n\nHello\n")
+        assert "Abmelden" in german.html
+        assert english.plain_text.startswith("Hello Grace,\n\nHello\n")
+        assert 'lang="de"' in german.html
+
     def test_greets_by_name_and_says_how_to_leave(self) -> None:
         rendered = _rendered(body="We made **three** things better.")
         assert rendered.subject == "News"

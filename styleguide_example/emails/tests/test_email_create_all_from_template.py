@@ -13,9 +13,13 @@ from styleguide_example.emails.services import email_create_from_template
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HTML = """<html><head><style>p { color: red; } .late { color: blue; }</style></head>
+OFFER = """{% extends "emails/_bare.html" %}
+{% block subject %}For {{ name }}{% endblock %}
+{% block html %}<html><head><style>p { color: red; } .late { color: blue; }</style></head>
 <body><p>Hello {{ name }}</p>{% if is_late %}<p class="late">Hurry</p>{% endif %}<p>{{ offer }}</p></body></html>
+{% endblock %}
 """
+TEXT = "{% block text %}Hello {{ name }}, {{ offer }}{% endblock %}\n"
 #: What is the same for all.
 TEA = {"offer": "tea"}
 
@@ -23,16 +27,14 @@ TEA = {"offer": "tea"}
 @pytest.fixture
 def templates(settings: Settings, tmp_path: Path) -> Path:
     """A directory with the e-mail ``offer``, of which Django remembers nothing between two look-ups."""
-    loaders = ["django.template.loaders.filesystem.Loader"]
+    loaders = ["django.template.loaders.filesystem.Loader", "django.template.loaders.app_directories.Loader"]
     settings.TEMPLATES = [
         {**engine, "DIRS": [tmp_path], "APP_DIRS": False, "OPTIONS": {**engine["OPTIONS"], "loaders": loaders}}
         for engine in settings.TEMPLATES
     ]
     directory = tmp_path / "emails"
     directory.mkdir()
-    (directory / "offer.subject.txt").write_text("For {{ name }}\n")
-    (directory / "offer.html").write_text(HTML)
-    (directory / "offer.txt").write_text("Hello {{ name }}, {{ offer }}\n")
+    (directory / "offer.html").write_text(OFFER + TEXT)
     return directory
 
 
@@ -109,21 +111,32 @@ class TestEmailCreateAllFromTemplate:
         assert (created.count, list(created.invalid)) == (1, ["offer:2"])
 
     def test_makes_the_text_from_the_html_where_nobody_wrote_one(self, templates: Path) -> None:
-        (templates / "offer.txt").unlink()
+        (templates / "offer.html").write_text(OFFER)
         email_create_all_from_template(template="offer", recipients=[_to(1, offer="tea")], batch="offer:7")
         assert Email.objects.get().plain_text == "Hello Person 1\n\ntea\n"
 
     def test_refuses_a_text_that_includes_what_is_not_there(self, templates: Path) -> None:
-        (templates / "offer.txt").write_text('{% include "emails/gone.txt" %}')
+        text = '{% block text %}{% include "emails/gone.txt" %}{% endblock %}'
+        (templates / "offer.html").write_text(OFFER + text)
         with pytest.raises(TemplateDoesNotExist, match="gone"):
             email_create_all_from_template(template="offer", recipients=[_to(1)], context=TEA, batch="offer:7")
         assert not Email.objects.exists()
 
-    @pytest.mark.parametrize("missing", ["offer.subject.txt", "offer.html"])
-    def test_refuses_a_template_that_is_not_whole_before_it_asks_for_anybody(
-        self, templates: Path, missing: str
-    ) -> None:
-        (templates / missing).unlink()
+    def test_writes_to_each_in_their_language(self, templates: Path) -> None:
+        text = "{% block text %}{% load i18n %}{% get_current_language as language %}{{ language }}{% endblock %}"
+        (templates / "offer.html").write_text(OFFER + text)
+        recipients = [
+            Recipient(
+                idempotency_key=f"offer:{language}", to="ada@example.org", context={"name": "Ada"}, language=language
+            )
+            for language in ("de", "", "en")
+        ]
+        email_create_all_from_template(template="offer", recipients=recipients, context=TEA, batch="offer:7")
+        texts = Email.objects.order_by("pk").values_list("plain_text", flat=True)
+        assert list(texts) == ["de\n", "en\n", "en\n"]
+
+    def test_refuses_a_template_that_is_not_there_before_it_asks_for_anybody(self, templates: Path) -> None:
+        (templates / "offer.html").unlink()
 
         asked_for = []
 
@@ -131,6 +144,6 @@ class TestEmailCreateAllFromTemplate:
             asked_for.append(1)
             yield _to(1)
 
-        with pytest.raises(TemplateDoesNotExist, match=missing):
+        with pytest.raises(TemplateDoesNotExist, match=r"offer\.html"):
             email_create_all_from_template(template="offer", recipients=recipients(), batch="offer:7")
         assert not asked_for

@@ -26,8 +26,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 AGO = timedelta(minutes=-1)
 #: What is its own for each e-mail, and the moments.
 DIFFERENT = {
-    *("id", "message_id", "to", "delivered_to", "refused"),
-    *("created_at", "queued_at", "updated_at", "woken_at", "on_wire_at", "sent_at", "ended_at", "next_attempt_at"),
+    *("id", "message_id", "to", "recipient", "delivered_to", "refused"),
+    *("created_at", "queued_at", "updated_at", "woken_at", "claimed_at", "on_wire_at", "sent_at", "ended_at"),
+    *("next_attempt_at", "took_ms"),
 }
 
 

@@ -14,7 +14,7 @@ from styleguide_example.common import leases
 from styleguide_example.common.tests.databases import DatabaseAway
 from styleguide_example.common.tests.racing import meanwhile, race
 from styleguide_example.core.enums import Priority
-from styleguide_example.emails.claims import Holding, emails_claim, emails_release
+from styleguide_example.emails.claims import Holding, emails_claim, emails_release, worker_name
 from styleguide_example.emails.delivery import message_build
 from styleguide_example.emails.enums import EmailStatus, FailureKind
 from styleguide_example.emails.models import Email
@@ -71,6 +71,8 @@ class TestEmailsClaim:
             for email in (row, holding.email):
                 assert (email.lease_token, email.lease_owner) == (holding.token, "burst")
                 assert (email.attempts, email.on_wire_at) == (4, None)
+            assert (row.worker, row.task_id) == (worker_name(), "burst")
+            assert row.claimed_at is not None
             assert row.lease_expires_at is not None
             assert timedelta() < row.lease_expires_at - timezone.now() <= timedelta(seconds=60.1)
 

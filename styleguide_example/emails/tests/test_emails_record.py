@@ -64,6 +64,7 @@ class TestEmailsRecord:
             reply='250 "ok" é % \\ \u2028 👩',
             accepted=['"a b"@example.org', "é@example.org"],
             refused_for_good={"x@example.org": "550 'no' é"},
+            took_ms=1250,
         )
 
         outcomes.delivered(alone, delivery)
@@ -73,6 +74,7 @@ class TestEmailsRecord:
         moments = {"sent_at", "ended_at", "updated_at"}
         its_own = {"id", "to", "message_id", "queued_at", "created_at", "on_wire_at"}
         assert {name for name in row_alone if row_alone[name] != row_together[name]} <= moments | its_own
+        assert row_together["took_ms"] == 1250
         assert row_together["sent_at"] == row_together["ended_at"] == row_together["updated_at"]
         for moment in moments:
             assert abs(row_together[moment] - timezone.now()) < MINUTE

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from styleguide_example.common import leases
+from styleguide_example.common.tests.filling import table_fill
 from styleguide_example.emails.enums import WAITING_STATUSES
 from styleguide_example.emails.models import Email
+from styleguide_example.emails.search import emails_found
 from styleguide_example.emails.selectors import email_batch_failed
 from styleguide_example.emails.tests.factories import EmailFactory
 
@@ -22,12 +23,11 @@ pytestmark = pytest.mark.django_db
 def many_ended() -> None:
     """Enough rows for a planner to look for an index, hardly any of them pending."""
     now = timezone.now()
-    template = EmailFactory.create()
-    values = {field.attname: getattr(template, field.attname) for field in Email._meta.concrete_fields}
-    values |= {"id": None, "status": Email.Status.SENT, "sent_at": now, "ended_at": now}
-    Email.objects.bulk_create([Email(**values) for _ in range(1000)])
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    email = EmailFactory.create()
+    email.status, email.sent_at, email.ended_at = Email.Status.SENT, now, now
+    table_fill(email, 1000)
+    email.status, email.sent_at = Email.Status.FAILED, None
+    table_fill(email, 300)
 
 
 def _plan(emails: QuerySet[Email, Any]) -> str:
@@ -63,6 +63,15 @@ class TestIndexes:
         assert "email_batch" in _plan(counted)
         assert "email_batch" in _plan(batch.filter(status__in=WAITING_STATUSES)[:1])
         assert "email_batch" in _plan(email_batch_failed(batch="news:7")[:50])
+
+    def test_find_what_staff_look_for(self) -> None:
+        plan = _plan(emails_found(emails=Email.objects.all(), words="ada@example.org").order_by("-pk")[:50])
+        assert "email_recipient" in plan
+        assert "email_message_id" in plan
+
+    def test_find_what_failed_lately_among_all_that_was_sent(self) -> None:
+        failed = Email.objects.filter(status=Email.Status.FAILED, ended_at__gte=timezone.now() - timedelta(days=1))
+        assert "email_failed" in _plan(failed)
 
     def test_find_an_idempotency_key(self) -> None:
         plan = _plan(Email.objects.filter(idempotency_key="welcome:7"))

@@ -13,6 +13,7 @@ from styleguide_example.users.tests.factories import user_staff
 pytestmark = pytest.mark.django_db
 
 LIST = reverse("admin:emails_suppression_changelist")
+ADD = reverse("admin:emails_suppression_add")
 
 
 def _staff(*permissions: str) -> User:
@@ -65,8 +66,33 @@ class TestSuppressionAdmin:
         assert client.post(url, {"post": "yes"}).status_code == 403
         assert Suppression.objects.count() == 2
 
-    def test_has_no_form_to_write_one(self, client: Client, suppressions: list[Suppression]) -> None:
-        client.force_login(_staff("view_suppression", "add_suppression", "change_suppression"))
-        assert client.get(reverse("admin:emails_suppression_add")).status_code == 403
+    def test_adds_one_by_hand_with_the_permission(self, client: Client) -> None:
+        client.force_login(_staff("view_suppression", "add_suppression"))
+        client.post(ADD, {"address": " Ada@Example.org ", "note": "She asked for it", "reason": "bounced"})
+        ada = Suppression.objects.get()
+        assert (ada.address, ada.reason, ada.note) == ("ada@example.org", "by_hand", "She asked for it")
+        assert "ada@" not in LogEntry.objects.get().object_repr
+        assert "Added by hand" in client.get(LIST).content.decode()
+
+    def test_adds_none_without_it(self, client: Client) -> None:
+        client.force_login(_staff("view_suppression", "change_suppression"))
+        assert client.get(ADD).status_code == 403
+        assert client.post(ADD, {"address": "ada@example.org"}).status_code == 403
+        assert not Suppression.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("address", "problem"),
+        [
+            ("ada", "is not valid"),
+            ("Ada <ada@example.net>", "Give the bare address"),
+            ("ADA@example.org", "gets no e-mail written to many already"),
+        ],
+    )
+    def test_refuses_what_is_no_address_or_there_already(
+        self, client: Client, suppressions: list[Suppression], address: str, problem: str
+    ) -> None:
+        client.force_login(_staff("add_suppression"))
+        assert problem in client.post(ADD, {"address": address}).content.decode()
+        assert Suppression.objects.count() == 2
         url = reverse("admin:emails_suppression_change", args=[suppressions[0].pk])
         assert client.post(url, {"address": "eve@example.org"}).status_code == 403

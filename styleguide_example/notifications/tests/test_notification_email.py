@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from styleguide_example.emails.models import Email
@@ -127,3 +128,13 @@ class TestNotificationEmailInAGroup:
         _send(user, group="job:export")
 
         assert Email.objects.count() == 2
+
+    def test_is_in_the_persons_language(self) -> None:
+        user = user_onboarded(language="de")
+
+        notification = _send(user, title=gettext_lazy("Notifications"), url="/jobs/")
+
+        email = Email.objects.get()
+        assert (notification.title, email.subject) == ("Mitteilungen", "Mitteilungen")
+        assert "Ansehen" in email.html
+        assert "weil etwas fehlgeschlagen ist" in email.plain_text
