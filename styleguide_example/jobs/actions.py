@@ -84,7 +84,14 @@ class JobActions(admin.ModelAdmin[Job]):
             self.message_user(request, f"{done} {did}.", messages.SUCCESS)
         if len(chosen) > JOBS_MAX:
             self.message_user(request, f"Only the first {JOBS_MAX}: to end more, purge their kind.", messages.WARNING)
-        return redirect(job_page(chosen[0])) if _is_from_page(request) and chosen else None
+        return _way_back(request, chosen)
+
+
+def _way_back(request: HttpRequest, chosen: list[Job]) -> HttpResponse | None:
+    """To where the button stood; None is the list."""
+    if request.POST.get("from") == "board":
+        return redirect("admin:jobs_job_board")
+    return redirect(job_page(chosen[0])) if _is_from_page(request) and chosen else None
 
 
 def _is_from_page(request: HttpRequest) -> bool:

@@ -15,21 +15,21 @@ from django.urls import URLPattern, path
 
 from styleguide_example.common.paginators import CappedPaginator
 from styleguide_example.jobs import columns, control_pages
-from styleguide_example.jobs.actions import JobActions
-from styleguide_example.jobs.list_filters import KindFilter, PartFilter, StateFilter, uuid_of
+from styleguide_example.jobs.board_pages import JobBoard
+from styleguide_example.jobs.list_filters import EndedFilter, KindFilter, PartFilter, StateFilter, uuid_of
 from styleguide_example.jobs.models import ControlEntry, Job, Pause
 from styleguide_example.jobs.selectors import kind_title
 
 _FIELDSETS: Any = [  # the stub's own type is private
     ("What was asked for", {"fields": ["kind", "owner", "parameters_shown", "expires_at", "timeout_seconds"]}),
-    ("What came of it", {"fields": ["result_shown", "error_code", "attempts"]}),
+    ("What came of it", {"fields": ["result_shown", "error_code", "attempts", "worker"]}),
     (
         "For engineers",
         {
             "classes": ["collapse"],
             "fields": [
                 *("id", "task", "queue", "priority", "once_key", "debounce_key", "chain_id", "chain_position"),
-                *("next_attempt_at", "woken_at", "lease_owner", "lease_expires_at", "heartbeat_at"),
+                *("next_attempt_at", "woken_at", "claimed_at", "lease_owner", "lease_expires_at", "heartbeat_at"),
                 *("cancel_requested_at", "terminate_requested_at", "updated_at"),
             ],
         },
@@ -66,12 +66,12 @@ class _ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 
 @admin.register(Job)
-class JobAdmin(JobActions, _ReadOnlyAdmin):
+class JobAdmin(JobBoard, _ReadOnlyAdmin):
     """The list, and a page for each."""
 
     list_display = ("state_shown", "kind_shown", "owner", "progress_shown", "created", "duration")
     list_display_links = ("kind_shown",)
-    list_filter = (StateFilter, KindFilter, "created_at", PartFilter)
+    list_filter = (StateFilter, KindFilter, "created_at", EndedFilter, PartFilter)
     list_select_related = ("owner",)
     search_fields = ("id__exact",)
     search_help_text = "The id of a job, or the e-mail address of its owner"

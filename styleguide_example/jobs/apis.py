@@ -131,7 +131,7 @@ class JobKindListApi(APIView):
     def _described(kind: JobKind) -> dict[str, Any]:
         return {
             "name": kind.name,
-            "title": kind.title,
+            "title": str(kind.title),
             "parameters": {**serializer_schema(kind.parameters), "additionalProperties": False},
             "start": start_address(kind.name),
         }

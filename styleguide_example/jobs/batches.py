@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_noop as _
 
 from styleguide_example.common.leases import UNCLAIMED
 from styleguide_example.jobs.enums import ACTIVE_STATES, WAITING_STATES, ErrorCode, JobState
@@ -80,7 +81,7 @@ def children_cancel(parent: Job) -> bool:
         next_attempt_at=None,
         updated_at=Now(),
         error_code=ErrorCode.CANCELLED,
-        error_message="Its batch was cancelled.",
+        error_message=_("Its batch was cancelled."),
     )
     return bool(
         Job.objects.filter(pk=parent.pk, state__in=ACTIVE_STATES).update(

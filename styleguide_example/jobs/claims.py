@@ -20,6 +20,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import DurationField, ExpressionWrapper, F, Q
 from django.db.models.functions import Coalesce, Now
+from django.utils.translation import gettext_noop as _
 
 from styleguide_example.common.leases import lease_claim, lease_release
 from styleguide_example.common.wakeups import CLOCK_TOLERANCE, ETA_MAX_SECONDS, RetryLater, WakeUpTask
@@ -39,7 +40,7 @@ logger = structlog.get_logger(__name__)
 TRACEBACK_LENGTH_MAX = 20_000
 #: NUL in JSON, which PostgreSQL cannot keep; not the text of a backslash, an "u" and four zeros.
 _ESCAPED_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-UNFORESEEN = "Something went wrong that nobody foresaw. The people who run this product can read what it was."
+UNFORESEEN = _("Something went wrong that nobody foresaw. The people who run this product can read what it was.")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def job_claim(sender: WakeUpTask, **_: Any) -> None:
         seconds=settings.JOB_LEASE_SECONDS,
         state=JobState.STARTED,
         started_at=Coalesce("started_at", Now()),
+        worker=str(request.hostname or "")[:255],
+        claimed_at=Now(),
         heartbeat_at=Now(),
     )
     if token is None:
@@ -112,7 +115,7 @@ def job_record(task: WakeUpTask, state: str | None, retval: Any, **_: Any) -> No
     if claim is None:
         return
     claim.heartbeat.stop()
-    said = report_take(claim.token)
+    said = {**report_take(claim.token), "heartbeat_at": Now()}
     if state is None or isinstance(retval, JobLeaseLostError):
         # The process was told to exit in the middle of the body, or the job is not ours any more. Neither is an end of
         # the job: the lease runs out, and the sweep decides.
@@ -180,7 +183,7 @@ def _said_to_owner(error: BaseException) -> tuple[str, str]:
     if isinstance(error, JobFailedError):
         return error.code, str(error)
     if isinstance(error, SoftTimeLimitExceeded):
-        return ErrorCode.TIMEOUT, "It took longer than it may."
+        return ErrorCode.TIMEOUT, _("It took longer than it may.")
     return ErrorCode.FAILED, UNFORESEEN
 
 

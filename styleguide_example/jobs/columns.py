@@ -12,20 +12,46 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from styleguide_example.common.paginators import CappedPaginator
+from styleguide_example.jobs.amounts import duration_words
 from styleguide_example.jobs.models import Job, JobContinuation
 from styleguide_example.jobs.selectors import job_chain, job_children_failed, kind_title
-from styleguide_example.jobs.words import WAITING, Shown, duration_words, job_look, job_shown, job_timeline
+from styleguide_example.jobs.words import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    RUNNING,
+    STOPPING,
+    WAITING,
+    Look,
+    Shown,
+    job_look,
+    job_shown,
+    job_timeline,
+)
 
 FAILED_PER_PAGE = 20
 #: More retries and steps than these are not listed one by one.
 LINKS_MAX = 20
+#: The admin's colours by what they mean (common/admin.css).
+_SIGNS = {
+    WAITING.name: "quiet",
+    RUNNING.name: "go",
+    STOPPING.name: "hold",
+    DONE.name: "go",
+    FAILED.name: "bad",
+    CANCELLED.name: "off",
+}
 
 
 def state_cell(job: Job) -> SafeString:
     """Return a sign and a word: never the colour alone."""
-    look = job_look(job)
+    return look_sign(job_look(job))
+
+
+def look_sign(look: Look) -> SafeString:
+    """Return a look as the admin writes it, in the colour of what it means."""
     return format_html(
-        '<span class="job-state {}"><span aria-hidden="true">{}</span> {}</span>', look.name, look.symbol, look.word
+        '<span class="sign {}"><span aria-hidden="true">{}</span> {}</span>', _SIGNS[look.name], look.symbol, look.word
     )
 
 

@@ -6,6 +6,7 @@ State, count in the parent, next step of the chain and what the owner is told ar
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import structlog
@@ -13,6 +14,10 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils.functional import lazy
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_noop as _
 
 from styleguide_example.common.persistence import persistent
 from styleguide_example.jobs import batches
@@ -40,8 +45,17 @@ class Ending:
     traceback: str = ""
 
 
-CANCELLED = Ending(JobState.REVOKED, code=ErrorCode.CANCELLED, message="It was cancelled.")
-TERMINATED = Ending(JobState.REVOKED, code=ErrorCode.TERMINATED, message="Staff stopped it.")
+#: What an owner is told, in their language.
+_TOLD = {
+    JobState.SUCCESS: gettext_lazy("{title}: done"),
+    JobState.FAILURE: gettext_lazy("{title}: failed"),
+    JobState.REVOKED: gettext_lazy("{title}: cancelled"),
+}
+_error_text = lazy(attrgetter("error_text"), str)
+
+# Written into rows in English, and translated for whoever reads it (`Job.error_text`).
+CANCELLED = Ending(JobState.REVOKED, code=ErrorCode.CANCELLED, message=_("It was cancelled."))
+TERMINATED = Ending(JobState.REVOKED, code=ErrorCode.TERMINATED, message=_("Staff stopped it."))
 
 
 @persistent
@@ -123,8 +137,8 @@ def _tell_owner(job: Job) -> None:
     notification_send(
         user_id=job.owner_id,
         level=Level.SUCCESS if succeeded else Level.FAILURE,
-        title=f"{kind.title}: {job.get_state_display().lower()}",
-        text=job.progress_message if succeeded else job.error_message,
+        title=format_lazy(_TOLD[JobState(job.state)], title=kind.title),
+        text=job.progress_message if succeeded else _error_text(job),
         url=_url(kind, job),
         group="" if succeeded else f"job:{kind.name}",
     )

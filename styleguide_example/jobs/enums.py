@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from celery import states
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class JobState(models.TextChoices):
@@ -12,13 +13,13 @@ class JobState(models.TextChoices):
     https://docs.celeryq.dev/en/stable/userguide/tasks.html#built-in-states
     """
 
-    PENDING = states.PENDING, "Waiting"  # written; not begun
-    STARTED = states.STARTED, "Running"
-    PROGRESS = "PROGRESS", "Running"  # the same, and it said how far it is
-    RETRY = states.RETRY, "Waiting for another try"
-    SUCCESS = states.SUCCESS, "Done"
-    FAILURE = states.FAILURE, "Failed"
-    REVOKED = states.REVOKED, "Cancelled"
+    PENDING = states.PENDING, _("Waiting")  # written; not begun
+    STARTED = states.STARTED, _("Running")
+    PROGRESS = "PROGRESS", _("Running")  # the same, and it said how far it is
+    RETRY = states.RETRY, _("Waiting for another try")
+    SUCCESS = states.SUCCESS, _("Done")
+    FAILURE = states.FAILURE, _("Failed")
+    REVOKED = states.REVOKED, _("Cancelled")
 
 
 #: Nobody works on it yet.
@@ -57,15 +58,15 @@ class Outcome(StrEnum):
 class ErrorCode(models.TextChoices):
     """Why a job did not succeed, for programs. A body adds its own with ``JobFailedError(code=...)``."""
 
-    FAILED = "failed", "Something went wrong"
-    WORKER_LOST = "worker_lost", "Its worker was killed or cut off"
-    TIMEOUT = "timeout", "It took longer than it may"
-    CANCELLED = "cancelled", "Somebody cancelled it"
-    TERMINATED = "terminated", "Staff terminated it"
-    EXPIRED = "expired", "It was not begun in time"
-    PURGED = "purged", "Staff emptied its queue"
-    RESULT_TOO_LARGE = "result_too_large", "Its result is too large to keep"
-    PARTIAL_FAILURE = "partial_failure", "Some of its parts failed"
+    FAILED = "failed", _("Something went wrong")
+    WORKER_LOST = "worker_lost", _("Its worker was killed or cut off")
+    TIMEOUT = "timeout", _("It took longer than it may")
+    CANCELLED = "cancelled", _("Somebody cancelled it")
+    TERMINATED = "terminated", _("Staff terminated it")
+    EXPIRED = "expired", _("It was not begun in time")
+    PURGED = "purged", _("Staff emptied its queue")
+    RESULT_TOO_LARGE = "result_too_large", _("Its result is too large to keep")
+    PARTIAL_FAILURE = "partial_failure", _("Some of its parts failed")
 
 
 class ControlAction(models.TextChoices):

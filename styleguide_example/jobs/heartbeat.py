@@ -66,7 +66,7 @@ class Heartbeat:
 
     def _terminate(self) -> None:
         """Record the end and kill this process; the pool puts another in its place."""
-        job_end(self._job_id, when=Q(lease_token=self._token), ending=TERMINATED)
+        job_end(self._job_id, when=Q(lease_token=self._token), ending=TERMINATED, heartbeat_at=Now())
         if current_process().daemon:  # a process of the pool, in which there is this one task
             os.kill(os.getpid(), signal.SIGKILL)
         logger.error(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django_stubs_ext import StrOrPromise
 from rest_framework.serializers import Serializer
 from rest_framework.settings import api_settings
 
@@ -44,7 +45,7 @@ class JobKind:
 
     Args:
         name: in words joined by ``-``; it is part of the address ``/api/jobs/<name>/``.
-        title: for people, as in "Send an announcement".
+        title: for people, as in "Send an announcement"; with ``gettext_lazy`` in the language of who reads it.
         task: called with ``job_id=`` and nothing else; what it returns is the job's result.
         may_start: asked with the person who starts it. Nobody may, unless the kind says so.
         parameters: a serializer; what it makes of the input is what the job gets. None: it takes no parameters.
@@ -61,7 +62,7 @@ class JobKind:
     """
 
     name: str
-    title: str
+    title: StrOrPromise
     task: WakeUpTask
     may_start: Callable[[Any], bool] = nobody
     parameters: type[Serializer[Any]] | None = None

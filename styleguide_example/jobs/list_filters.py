@@ -1,11 +1,13 @@
 """By what the admin's list of jobs is filtered: each through an index, and none by reading every row."""
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from styleguide_example.jobs.enums import RUNNING_STATES, WAITING_STATES, JobState
@@ -20,6 +22,11 @@ _STATES = {
     "done": ("Done", (JobState.SUCCESS,)),
     "failed": ("Failed", (JobState.FAILURE,)),
     "cancelled": ("Cancelled", (JobState.REVOKED,)),
+}
+
+_ENDED = {
+    "hour": ("Within the hour", timedelta(hours=1)),
+    "day": ("Within 24 hours", timedelta(hours=24)),
 }
 
 
@@ -59,6 +66,22 @@ class KindFilter(admin.SimpleListFilter):
         if not chosen:
             return queryset
         return queryset.filter(kind__in=[name for name, _ in self.lookup_choices if name == chosen])
+
+
+class EndedFilter(admin.SimpleListFilter):
+    """What ended lately, by the database's clock, as the times of jobs are."""
+
+    title = "ended"
+    parameter_name = "ended"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The words."""
+        return [(name, label) for name, (label, _) in _ENDED.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those that ended so lately."""
+        chosen = _ENDED.get(self.value() or "")
+        return queryset if chosen is None else queryset.filter(finished_at__gte=Now() - chosen[1])
 
 
 class PartFilter(admin.SimpleListFilter):

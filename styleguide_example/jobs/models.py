@@ -7,9 +7,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from styleguide_example.common.models import BaseModel, LeasedModel
 from styleguide_example.core.enums import Priority
+from styleguide_example.jobs.amounts import number_words
 from styleguide_example.jobs.enums import (
     ACTIVE_STATES,
     ENDED_STATES,
@@ -58,6 +60,11 @@ class Job(BaseModel, LeasedModel):
     state = models.CharField(max_length=16, choices=JobState.choices, default=JobState.PENDING)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # Kept when the lease is gone. A worker of the former release writes neither.
+    worker = models.CharField(
+        max_length=255, blank=True, editable=False, db_default="", help_text="The node that took it last."
+    )
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When that node took it.")
     heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last showed to be alive.")
     progress_current = models.PositiveBigIntegerField(default=0)
     progress_total = models.PositiveBigIntegerField(null=True, blank=True)
@@ -207,7 +214,17 @@ class Job(BaseModel, LeasedModel):
     @property
     def error_title(self) -> str:
         """What the error code says in words."""
-        return ErrorCode(self.error_code).label if self.error_code in ErrorCode.values else self.error_code
+        return str(ErrorCode(self.error_code).label) if self.error_code in ErrorCode.values else self.error_code
+
+    @property
+    def error_text(self) -> str:
+        """What went wrong: our own sentences in the language of whoever reads it, a body's as it wrote them."""
+        if self.is_batch and self.error_code == ErrorCode.PARTIAL_FAILURE:
+            return gettext("%(failed)s of %(total)s parts failed.") % {
+                "failed": number_words(self.children_failed),
+                "total": number_words(self.children_total),
+            }
+        return gettext(self.error_message) if self.error_message else ""
 
 
 class JobContinuation(models.Model):

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop as _
 
 from styleguide_example.common.leases import UNCLAIMED
 from styleguide_example.jobs import batches, ending
@@ -15,7 +16,7 @@ from styleguide_example.jobs.models import ControlEntry, Job
 from styleguide_example.jobs.pauses import control_entry_write, scope_check, target_of
 from styleguide_example.jobs.selectors import jobs_waiting
 
-PURGED = ending.Ending(JobState.REVOKED, code=ErrorCode.PURGED, message="Staff emptied its queue.")
+PURGED = ending.Ending(JobState.REVOKED, code=ErrorCode.PURGED, message=_("Staff emptied its queue."))
 _NOT_BEGUN = UNCLAIMED & Q(state__in=WAITING_STATES)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet
+from django.db.models.functions import Now
 
 from styleguide_example.common.leases import UNCLAIMED
 from styleguide_example.jobs.dispatch import queue_names
@@ -122,6 +123,11 @@ def jobs_waiting_count(*, scope: str, name: str) -> int:
     return jobs_waiting(scope=scope, name=name).count()
 
 
+def jobs_due() -> QuerySet[Job]:
+    """Return the jobs that may be begun now and that nobody has begun, in paused queues too."""
+    return _waiting().filter(next_attempt_at__lte=Now())
+
+
 def in_scope(*, scope: str, name: str) -> Q:
     """Return the condition for the jobs of a queue or a kind. A job that names no queue goes to the default one."""
     if scope == Scope.KIND:
@@ -170,7 +176,7 @@ def job_kinds_seen() -> list[str]:
 def kind_title(name: str) -> str:
     """Return what people call the kind; of one that is not declared, its name."""
     kind = job_kind_find(name)
-    return kind.title if kind else name
+    return str(kind.title) if kind else name
 
 
 def _waiting() -> QuerySet[Job]:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop as _
 
 from styleguide_example.common.leases import UNCLAIMED, lease_release, leases_expired, rows_to_wake, rows_woken
 from styleguide_example.common.wakeups import broker_pause_is_on
@@ -26,9 +27,9 @@ from styleguide_example.jobs.selectors import in_scope
 logger = structlog.get_logger(__name__)
 
 WORKER_LOST = Ending(
-    JobState.FAILURE, code=ErrorCode.WORKER_LOST, message="Its worker was killed or cut off before it was done."
+    JobState.FAILURE, code=ErrorCode.WORKER_LOST, message=_("Its worker was killed or cut off before it was done.")
 )
-EXPIRED = Ending(JobState.REVOKED, code=ErrorCode.EXPIRED, message="It was not begun in time.")
+EXPIRED = Ending(JobState.REVOKED, code=ErrorCode.EXPIRED, message=_("It was not begun in time."))
 #: So long after its lease ran out a job of which this process knows neither kind nor task is left to those of a newer
 #: release, which know whether it may be begun again.
 UNKNOWN_LEFT_SECONDS = 300

@@ -10,9 +10,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, gettext_lazy
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.generic import ListView
+from django_stubs_ext import StrOrPromise
 
 from styleguide_example.common.paginators import CappedPaginator
 from styleguide_example.core.exceptions import ConflictError
@@ -25,12 +27,12 @@ from styleguide_example.jobs.services import job_cancel, job_retry
 from styleguide_example.notifications.services import notifications_mark_seen
 
 #: What the list can be narrowed to, in the words of its links.
-FILTERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "": ("All", ()),
-    "active": ("Waiting and running", ACTIVE_STATES),
-    "done": ("Done", (JobState.SUCCESS,)),
-    "failed": ("Failed", (JobState.FAILURE,)),
-    "cancelled": ("Cancelled", (JobState.REVOKED,)),
+FILTERS: dict[str, tuple[StrOrPromise, tuple[str, ...]]] = {
+    "": (gettext_lazy("All"), ()),
+    "active": (gettext_lazy("Waiting and running"), ACTIVE_STATES),
+    "done": (gettext_lazy("Done"), (JobState.SUCCESS,)),
+    "failed": (gettext_lazy("Failed"), (JobState.FAILURE,)),
+    "cancelled": (gettext_lazy("Cancelled"), (JobState.REVOKED,)),
 }
 #: So many failed parts of a batch are named on its page.
 FAILED_PARTS_MAX = 20
@@ -103,7 +105,7 @@ class JobCancelView(LoginRequiredMixin, View):
         try:
             job_cancel(job=job, by=request.user)
         except ConflictError:
-            messages.warning(request, "It had ended before it could be cancelled.")
+            messages.warning(request, gettext("It had ended before it could be cancelled."))
         return redirect("jobs:job", job_id=job.pk)
 
 
@@ -122,7 +124,8 @@ class JobRetryView(LoginRequiredMixin, View):
         except JobAlreadyActiveError as error:
             return self._active(request, job, error.job_id)
         except ConflictError:
-            messages.error(request, f"“{kind_title(job.kind)}” cannot be started again like this.")
+            words = gettext("“%(title)s” cannot be started again like this.")
+            messages.error(request, words % {"title": kind_title(job.kind)})
             return redirect("jobs:job", job_id=job.pk)
         return redirect("jobs:job", job_id=new.pk)
 
@@ -130,9 +133,11 @@ class JobRetryView(LoginRequiredMixin, View):
     def _active(request: HttpRequest, job: Job, active_id: uuid.UUID) -> HttpResponse:
         """Somebody else's may not be shown."""
         if job_get_for(owner=request.user, job_id=active_id) is None:
-            messages.warning(request, "Somebody else is doing the same right now. Try again when that has ended.")
+            messages.warning(
+                request, gettext("Somebody else is doing the same right now. Try again when that has ended.")
+            )
             return redirect("jobs:job", job_id=job.pk)
-        messages.info(request, "The same is being done already: this is it.")
+        messages.info(request, gettext("The same is being done already: this is it."))
         return redirect("jobs:job", job_id=active_id)
 
 

@@ -1,7 +1,7 @@
-"""A job in a person's words: how it stands, how far it is, how fast, how long still."""
+"""A job in a person's words and language: how it stands, how far it is, how fast, how long still."""
 
 import json
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,12 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from django.utils.text import Truncator
+from django.utils.translation import gettext, gettext_lazy, ngettext, pgettext
+from django_stubs_ext import StrOrPromise
 
+from styleguide_example.jobs.amounts import duration_words, left_words, number_words, pace_words
 from styleguide_example.jobs.enums import JobState
 from styleguide_example.jobs.models import Job
 from styleguide_example.jobs.selectors import Chain, kind_title
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _STRIP_WIDTH = 1000
 _LINE_LENGTH_MAX = 80
 _STRIP_PART_MIN = 8  # one failed part of ten thousand can still be seen
@@ -26,16 +28,16 @@ class Look:
 
     name: str
     symbol: str
-    word: str
+    word: StrOrPromise
 
 
-WAITING = Look("waiting", "○", "Waiting")
-AGAIN = Look("waiting", "↻", "Waiting for another try")
-RUNNING = Look("running", "▶", "Running")
-STOPPING = Look("stopping", "◼", "Stopping")
-DONE = Look("done", "✓", "Done")
-FAILED = Look("failed", "✕", "Failed")
-CANCELLED = Look("cancelled", "⊘", "Cancelled")
+WAITING = Look("waiting", "○", gettext_lazy("Waiting"))
+AGAIN = Look("waiting", "↻", gettext_lazy("Waiting for another try"))
+RUNNING = Look("running", "▶", gettext_lazy("Running"))
+STOPPING = Look("stopping", "◼", gettext_lazy("Stopping"))
+DONE = Look("done", "✓", gettext_lazy("Done"))
+FAILED = Look("failed", "✕", gettext_lazy("Failed"))
+CANCELLED = Look("cancelled", "⊘", gettext_lazy("Cancelled"))
 
 _LOOKS = {
     JobState.PENDING: WAITING,
@@ -85,8 +87,8 @@ class Shown:
     @property
     def summary(self) -> str:
         """One sentence for a screen reader."""
-        percent = f"{self.percent} percent" if self.percent is not None else self.count
-        return ", ".join(text for text in (self.look.word, percent, self.left) if text)
+        percent = gettext("%(number)d percent") % {"number": self.percent} if self.percent is not None else self.count
+        return ", ".join(str(text) for text in (self.look.word, percent, self.left) if text)
 
 
 def job_shown(job: Job) -> Shown:
@@ -114,22 +116,36 @@ def job_look(job: Job) -> Look:
     return STOPPING if job.is_cancel_requested else _LOOKS[JobState(job.state)]
 
 
+def strip_parts(counts: Sequence[tuple[Look, int]]) -> list[Part]:
+    """Return a strip: each look as wide as there are many of it, and what is not there at all left out."""
+    some = [(look, count) for look, count in counts if count]
+    total = sum(count for _, count in some)
+    widths = [max(_STRIP_WIDTH * count // total, _STRIP_PART_MIN) for _, count in some]
+    if widths:
+        widths[widths.index(max(widths))] += _STRIP_WIDTH - sum(widths)
+    return [
+        Part(look, number_words(count), sum(widths[:place]), widths[place]) for place, (look, count) in enumerate(some)
+    ]
+
+
 def job_timeline(job: Job) -> list[Event]:
     """Return what happened to ``job``, in order."""
-    events = [Event("Written", job.created_at)]
+    events = [Event(pgettext("a job", "Written"), job.created_at)]
     if job.started_at:
-        waited = job.started_at - job.created_at
-        events.append(Event("Begun", job.started_at, f"after {duration_words(waited)}"))
+        waited = _timed(pgettext("waited", "after %(duration)s"), job.started_at - job.created_at)
+        events.append(Event(pgettext("a job", "Begun"), job.started_at, waited))
     if job.attempts > 1:
-        events.append(Event(f"Begun again, attempt {job.attempts}", None))
+        events.append(Event(gettext("Begun again, attempt %(number)d") % {"number": job.attempts}, None))
     if job.cancel_requested_at:
         by_other = job.cancel_requested_by_id not in (None, job.owner_id)
-        events.append(Event("Asked to stop", job.cancel_requested_at, "by somebody else" if by_other else ""))
+        who = gettext("by somebody else") if by_other else ""
+        events.append(Event(gettext("Asked to stop"), job.cancel_requested_at, who))
     if job.state == JobState.RETRY and job.next_attempt_at:
-        events.append(Event("To begin again", job.next_attempt_at))
+        events.append(Event(gettext("To begin again"), job.next_attempt_at))
     if job.finished_at:
-        since = job.finished_at - (job.started_at or job.created_at)
-        events.append(Event(job.get_state_display(), job.finished_at, f"after {duration_words(since)}"))
+        since = job.started_at or job.created_at
+        worked = _timed(pgettext("worked", "after %(duration)s"), job.finished_at - since)
+        events.append(Event(job.get_state_display(), job.finished_at, worked))
     return events
 
 
@@ -154,47 +170,16 @@ def chain_words(chain: Chain, *, again: str) -> str:
     """Return what becomes of the steps that wait for one that stopped; ``again`` is what the button is called."""
     if not chain.waiting:
         return ""
-    if chain.waiting == 1:
-        return f"The 1 step after it waits: {again} goes on with it."
-    return f"The {chain.waiting:,} steps after it wait: {again} goes on with them."
+    words = ngettext(
+        "The %(count)s step after it waits: %(again)s goes on with it.",
+        "The %(count)s steps after it wait: %(again)s goes on with them.",
+        chain.waiting,
+    )
+    return words % {"count": number_words(chain.waiting), "again": again}
 
 
-def pace_words(rate: float | None) -> str:
-    """Return steps a second in the unit that gives a number which can be read."""
-    if not rate or rate <= 0:
-        return ""
-    for seconds, unit in ((1, "a second"), (_MINUTE, "a minute"), (_HOUR, "an hour")):
-        if rate * seconds >= 1:
-            number = rate * seconds
-            return f"{number:,.0f} {unit}" if number >= 10 else f"{number:.1f} {unit}"
-    return "less than one an hour"
-
-
-def left_words(seconds: float) -> str:
-    """Return how long still, rounded so that it does not flicker."""
-    if seconds < 10:
-        return "a few seconds left"
-    if seconds <= 50:  # by tens; what is more is a minute
-        return f"about {_some(math.ceil(seconds / 10) * 10, 1)} left"
-    unit = _MINUTE if seconds <= 90 * _MINUTE else _HOUR if seconds <= 2 * _DAY else _DAY
-    return f"about {_some(math.ceil(seconds / unit), unit)} left"
-
-
-def duration_words(duration: timedelta) -> str:
-    """Return how long it took, in its two largest units."""
-    seconds = max(duration.total_seconds(), 0)
-    if seconds < 1:
-        return "less than a second"
-    for unit, smaller in ((_DAY, _HOUR), (_HOUR, _MINUTE), (_MINUTE, 1)):
-        if seconds >= unit:
-            rest = int(seconds % unit // smaller)
-            return _some(int(seconds // unit), unit) + (f" {_some(rest, smaller)}" if rest else "")
-    return _some(int(seconds), 1)
-
-
-def _some(number: int, unit: int) -> str:
-    name = {1: "second", _MINUTE: "minute", _HOUR: "hour", _DAY: "day"}[unit]
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+def _timed(words: str, duration: timedelta) -> str:
+    return words % {"duration": duration_words(duration)}
 
 
 def _percent(job: Job) -> int | None:
@@ -208,8 +193,9 @@ def _percent(job: Job) -> int | None:
 
 def _count(job: Job) -> str:
     if job.progress_total:
-        return f"{min(job.progress_current, job.progress_total):,} of {job.progress_total:,}"
-    return f"{job.progress_current:,} so far" if job.progress_current else ""
+        current, total = min(job.progress_current, job.progress_total), job.progress_total
+        return gettext("%(current)s of %(total)s") % {"current": number_words(current), "total": number_words(total)}
+    return gettext("%(count)s so far") % {"count": number_words(job.progress_current)} if job.progress_current else ""
 
 
 def _left(job: Job) -> str:
@@ -222,8 +208,8 @@ def _silence(job: Job, now: datetime) -> str:
     """A worker that was killed says nothing: then so does the page, until the sweep takes the job up."""
     if job.heartbeat_at is None or now - job.heartbeat_at < timedelta(seconds=settings.JOB_LEASE_SECONDS):
         return ""
-    silent = duration_words(now - job.heartbeat_at)
-    return f"Nothing was heard from its worker for {silent}. It is taken up again, or ended, by itself."
+    said = gettext("Nothing was heard from its worker for %(duration)s. It is taken up again, or ended, by itself.")
+    return _timed(said, now - job.heartbeat_at)
 
 
 def _parts(job: Job) -> list[Part]:
@@ -232,10 +218,7 @@ def _parts(job: Job) -> list[Part]:
         return []
     ended = [(DONE, job.children_done), (FAILED, job.children_failed), (CANCELLED, job.children_cancelled)]
     rest = max(job.children_total - sum(count for _, count in ended), 0)
-    counts = [(look, count) for look, count in (*ended, (WAITING, rest)) if count]
-    widths = [max(_STRIP_WIDTH * count // job.children_total, _STRIP_PART_MIN) for _, count in counts]
-    widths[widths.index(max(widths))] += _STRIP_WIDTH - sum(widths)
-    return [Part(look, f"{count:,}", sum(widths[:place]), widths[place]) for place, (look, count) in enumerate(counts)]
+    return strip_parts([*ended, (WAITING, rest)])
 
 
 def _brief(value: Any) -> str:
@@ -249,7 +232,7 @@ def _brief(value: Any) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, int):
-        return f"{value:,}"
+        return number_words(value)
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)

@@ -83,7 +83,7 @@ class TestJobList:
         ada = UserFactory.create(email="ada@example.com")
         job_running_make(state=JobState.PROGRESS, owner=ada, progress_current=3, progress_total=12)
         page = text_of(reader.get(LIST))
-        assert '<span class="job-state running"><span aria-hidden="true">▶</span> Running</span>' in page
+        assert '<span class="sign go"><span aria-hidden="true">▶</span> Running</span>' in page
         assert "Do count" in page
         assert "ada@example.com" in page
         assert '<progress class="running" max="100" value="25"' in page
@@ -189,7 +189,7 @@ class TestJobList:
         JobFactory.create()
         with CaptureQueriesContext(connection) as queries:
             reader.get(LIST)
-        assert [query for query in queries if "COUNT" in query["sql"] and "LIMIT 10000" in query["sql"]]
+        assert [query for query in queries if "COUNT" in query["sql"] and "LIMIT 10001" in query["sql"]]
 
 
 class TestJobPage:

@@ -73,6 +73,12 @@ class TestJobClaim:
         assert held.started_at == job.started_at
         assert held.heartbeat_at is not None
 
+    def test_keeps_who_took_it_and_when_after_its_end(self) -> None:
+        job = job_done_by(lambda job: None)
+        assert (job.worker, job.lease_owner) == (HOSTNAME, "")
+        assert job.claimed_at == job.started_at
+        assert job.heartbeat_at == job.finished_at
+
     def test_lets_a_doubled_message_do_nothing(self, counted: _Counted) -> None:
         job = job_start(kind="doing", options=SOON)
         (message,) = messages_take(celery_app)

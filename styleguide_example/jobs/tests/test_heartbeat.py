@@ -79,7 +79,8 @@ class TestHeartbeat:
         heartbeat = _running(job)
         wait_until(lambda: read(job).state == JobState.REVOKED)
         heartbeat.stop()
-        assert read(job).error_code == ErrorCode.TERMINATED
+        ended = read(job)
+        assert (ended.error_code, ended.heartbeat_at) == (ErrorCode.TERMINATED, ended.finished_at)
 
     def test_leaves_no_connection_behind(self) -> None:
         job = job_running_make(heartbeat_at=None)

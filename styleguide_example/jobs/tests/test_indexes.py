@@ -10,6 +10,8 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from styleguide_example.common.tests.filling import table_fill
+from styleguide_example.jobs.board import board_read
 from styleguide_example.jobs.ending import Ending, job_end
 from styleguide_example.jobs.enums import AtOnce, JobState
 from styleguide_example.jobs.exceptions import JobAlreadyActiveError
@@ -65,11 +67,7 @@ def _asking(call: Callable[[], Any]) -> list[str]:
 @pytest.fixture(autouse=True)
 def _many_ended(kinds: None) -> None:
     """Enough rows for a planner to look for an index, hardly any of them active."""
-    template = job_ended_make(kind=PLAIN)
-    values = {field.attname: getattr(template, field.attname) for field in Job._meta.concrete_fields}
-    Job.objects.bulk_create(Job(**{**values, "id": uuid.uuid4()}) for _ in range(3000))
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    table_fill(job_ended_make(kind=PLAIN), 3000, key=uuid.uuid4)
 
 
 class TestIndexes:
@@ -83,9 +81,7 @@ class TestIndexes:
     def test_serve_a_sweep_while_a_large_batch_waits(self) -> None:
         """Each has an index that holds none of those that are only waiting for their window."""
         batch = batch_make(JobState.STARTED, kind=PLAIN, parent={"kind": PLAIN})
-        Job.objects.bulk_create(Job(kind=PLAIN, task="t", parent=batch) for _ in range(3000))
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        table_fill(Job(kind=PLAIN, task="t", parent=batch), 3000, key=uuid.uuid4)
         statements = _Statements()
         with connection.execute_wrapper(statements):
             job_sweep()
@@ -95,9 +91,7 @@ class TestIndexes:
     def test_lead_from_the_end_of_a_child_to_the_next_one_however_many_there_are(self) -> None:
         batch = batch_make(JobState.PENDING, parent={"children_total": 3001}, woken_at=timezone.now())
         child = batch.children.get()
-        Job.objects.bulk_create(Job(kind=PLAIN, task="t", parent=batch) for _ in range(3000))
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
+        table_fill(Job(kind=PLAIN, task="t", parent=batch), 3000, key=uuid.uuid4)
         statements = _Statements()
         with connection.execute_wrapper(statements):
             job_end(child.pk, when=_WAITING, ending=Ending(JobState.SUCCESS))
@@ -127,6 +121,14 @@ class TestIndexes:
         batch = batch_make(*[JobState.PENDING] * 3, parent={"children_total": 9}, woken_at=timezone.now())
         child = batch.children.all()[0]
         assert _asking(lambda: job_end(child.pk, when=_WAITING, ending=Ending(JobState.SUCCESS))) == []
+
+    def test_serve_the_board(self) -> None:
+        Job.objects.update(finished_at=timezone.now() - timedelta(hours=2))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+        batch_make(JobState.STARTED, JobState.PENDING, JobState.SUCCESS)
+        JobFactory.create(), job_running_make(), job_ended_make(JobState.FAILURE)
+        assert _asking(board_read) == []
 
     def test_serve_a_cancel_and_a_retry(self) -> None:
         batch = batch_make(*[JobState.PENDING] * 3, kind=PLAIN, parent={"kind": PLAIN})

@@ -206,6 +206,7 @@ class TestARetryByTheTask:
             waiting = read(job)
             messages_work()
         assert (waiting.state, waiting.lease_token, waiting.progress_current) == (JobState.RETRY, None, 1)
+        assert waiting.heartbeat_at == waiting.woken_at  # when it was put off, by the same statement
         assert waiting.finished_at is None
         job = read(job)
         assert (job.state, job.result, job.attempts) == (JobState.SUCCESS, "done", 2)

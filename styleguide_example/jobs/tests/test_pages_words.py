@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from styleguide_example.jobs.amounts import duration_words, left_words, pace_words
 from styleguide_example.jobs.enums import JobState
 from styleguide_example.jobs.models import Job
-from styleguide_example.jobs.words import duration_words, job_look, job_shown, left_words, pace_words
+from styleguide_example.jobs.words import job_look, job_shown
 
 
 class TestLeftWords:

@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection
 from django.utils import timezone
 from kombu import Queue
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from styleguide_example.common.tests.filling import table_fill
 from styleguide_example.jobs import selectors
 from styleguide_example.jobs.enums import JobState, Scope
 from styleguide_example.jobs.models import Job, Pause
@@ -162,11 +162,7 @@ class TestJobKindsSeen:
 def many_ended() -> None:
     """Enough rows for a planner to look for an index, hardly any of them waiting."""
     JobFactory.create(), JobFactory.create(kind="other")
-    template = job_ended_make()
-    values = {field.attname: getattr(template, field.attname) for field in Job._meta.concrete_fields}
-    Job.objects.bulk_create([Job(**{**values, "id": uuid.uuid4()}) for _ in range(3000)])
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    table_fill(job_ended_make(), 3000, key=uuid.uuid4)
 
 
 @pytest.mark.usefixtures("many_ended")

@@ -1,7 +1,6 @@
 """``manage.py jobs``: pause, resume and purge a queue or a kind, and see what waits."""
 
 import sys
-from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -33,12 +32,7 @@ class Command(AnsweringCommand):
     """Says what waits and what is paused, and pauses, resumes and purges."""
 
     help = "Pause, resume or purge a queue or a kind of job, or show what waits, runs and is paused."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Show examples below the options."""
-        return super().create_parser(
-            prog_name, subcommand, epilog=_EPILOG, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
+    epilog = _EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare one word for each thing that can be done."""

@@ -1,7 +1,9 @@
 // Keeps the progress of a job up to date without a reload, and stops when the job has ended.
 //
 // <div data-progress-url="/jobs/…/progress/"> … jobs/_progress.html, alone or with more around it … </div>
-// The address answers with what shall stand in the element now.
+// The address answers with what shall stand in the element now. `data-every` on what has the class job-progress says after
+// how many seconds to ask again, and `data-trouble`, in the reader's language, that there was no answer; an element with an
+// id stays the one it is, wherever it stands among its neighbours.
 (() => {
   "use strict";
 
@@ -25,16 +27,37 @@
       old.nodeValue = fresh.nodeValue;
       return;
     }
-    for (const { name } of [...old.attributes]) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+    for (const { name } of [...old.attributes]) {
+      // What somebody has unfolded stays so.
+      if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    }
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
     morphChildren(old, fresh);
   }
 
+  /** The same inside. An element with an id stays itself where its neighbours come and go; of the others, the place. */
   function morphChildren(old, fresh) {
-    const before = [...old.childNodes];
-    const after = [...fresh.childNodes];
-    after.forEach((node, place) => (before[place] ? morph(before[place], node) : old.append(node)));
-    before.slice(after.length).forEach((node) => node.remove());
+    const wanted = [...fresh.childNodes];
+    const ids = new Set(wanted.map(({ id }) => id));
+    for (const node of [...old.children]) if (node.id && !ids.has(node.id)) node.remove();
+    const named = new Map([...old.children].filter(({ id }) => id).map((node) => [node.id, node]));
+    let place = old.firstChild;
+    for (const node of wanted) {
+      const known = named.get(node.id);
+      while (known && place && place !== known && !place.id) place = without(place);
+      const same = known ?? (place && !place.id && !node.id ? place : null);
+      if (same && same === place) place = place.nextSibling;
+      else old.insertBefore(same ?? node, place);
+      if (same) morph(same, node);
+    }
+    while (place) place = without(place);
+  }
+
+  /** Take a node out, and return the one after it. */
+  function without(node) {
+    const next = node.nextSibling;
+    node.remove();
+    return next;
   }
 
   /** A status line that is read out when it changes. Outside the part that is renewed: renewing it would say it again. */
@@ -55,7 +78,7 @@
       this.title = document.title;
       this.said = this.state();
       this.saidAt = Date.now();
-      if (this.said.active) this.later(EVERY);
+      if (this.said.active) this.later(this.every());
       document.addEventListener("visibilitychange", () => {
         if (!document.hidden && this.timer) this.later(0);
       });
@@ -63,9 +86,13 @@
 
     state(root = this.container) {
       const { className: look, dataset } = root.querySelector(".job-progress");
-      const { attempt, say } = dataset;
+      const { attempt, say, every } = dataset;
       const percent = dataset.percent === "" ? null : Number(dataset.percent);
-      return { active: dataset.active === "1", attempt, current: Number(dataset.current), percent, say, look };
+      return { active: dataset.active === "1", attempt, current: Number(dataset.current), percent, say, look, every };
+    }
+
+    every() {
+      return Number(this.state().every ?? 1) * EVERY;
     }
 
     later(milliseconds) {
@@ -85,13 +112,13 @@
         this.show(await response.text());
       } catch {
         this.failures += 1;
-        this.trouble.textContent = "No answer from the server. The job goes on; trying again…";
+        this.trouble.textContent = this.container.querySelector(".job-progress").dataset.trouble;
         return this.later(Math.min(EVERY * 2 ** this.failures, EVERY_AFTER_FAILURES));
       }
       this.failures = 0;
       this.trouble.textContent = "";
       // A tab in the background that saw the end looks once more when somebody looks at it.
-      if (this.state().active || hidden) this.later(document.hidden ? EVERY_HIDDEN : EVERY);
+      if (this.state().active || hidden) this.later(document.hidden ? EVERY_HIDDEN : this.every());
     }
 
     show(html) {
