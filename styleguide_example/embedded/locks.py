@@ -1,7 +1,9 @@
-"""One process at a time, for as long as it lives."""
+"""One process at a time: for as long as it lives, or for a moment."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -27,3 +29,12 @@ def lock_take(path: Path) -> int:
         raise LockHeldError(f"{path} is held by another process.") from error
     os.set_inheritable(descriptor, True)  # noqa: FBT003  it takes nothing else
     return descriptor
+
+
+@contextmanager
+def lock_hold(path: Path) -> Iterator[None]:
+    """Hold the lock file at ``path`` while the block runs. Waits for others, so hold it for milliseconds only."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -2,15 +2,20 @@
 
 from django.urls import path
 
-from styleguide_example.embedded import views
+from styleguide_example.embedded import actions, parts, views
 
 app_name = "embedded"
 
 urlpatterns = [
     path("", views.mailbox, name="mailbox"),
-    path("delete-all/", views.delete_all, name="delete-all"),
+    path("pulse/", views.pulse, name="pulse"),
+    path("errors/", actions.errors, name="errors"),
+    path("selected/", actions.selected, name="selected"),
+    path("delete-all/", actions.delete_all, name="delete-all"),
     path("<str:key>/", views.message, name="message"),
-    path("<str:key>/html/", views.message_html, name="message-html"),
-    path("<str:key>/attachments/<int:number>/", views.attachment, name="attachment"),
-    path("<str:key>/delete/", views.delete, name="delete"),
+    path("<str:key>/html/", parts.message_html, name="message-html"),
+    path("<str:key>/source/", parts.source, name="source"),
+    path("<str:key>/attachments/<int:number>/", parts.attachment, name="attachment"),
+    path("<str:key>/pictures/<int:number>/", parts.picture, name="picture"),
+    path("<str:key>/delete/", actions.delete, name="delete"),
 ]

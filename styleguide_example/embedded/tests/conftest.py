@@ -14,6 +14,7 @@ from styleguide_example.embedded.environment import free_port
 from styleguide_example.embedded.mailbox import caught_add, mailbox_directory
 
 Catch = Callable[..., str]
+HTML = '<!doctype html><html><head><title>A</title></head><body><a href="/confirm/">Confirm</a></body></html>'
 
 
 @pytest.fixture
@@ -35,8 +36,17 @@ def directory(settings: Settings, tmp_path: Path) -> Path:
 def catch(directory: Path) -> Catch:
     """Puts a message into the mailbox, without SMTP, and returns its key."""
 
-    def add(*, to: str = "ada@example.com", subject: str = "Welcome", text: str = "Hello", html: str = "") -> str:
+    def add(
+        *,
+        to: str = "ada@example.com",
+        subject: str = "Welcome",
+        text: str = "Hello",
+        html: str = "",
+        message_id: str = "",
+    ) -> str:
         message = EmailMessage()
+        if message_id:
+            message["Message-ID"] = message_id
         message["From"], message["To"], message["Subject"] = "hello@example.com", to, subject
         message.set_content(text)
         if html:

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from styleguide_example.embedded.mailbox import caught_add, caught_delete, caught_get, caught_keys, caught_list
+from styleguide_example.embedded.mailbox import (
+    caught_add,
+    caught_delete,
+    caught_get,
+    caught_keys,
+    caught_list,
+    caught_mark,
+    caught_paths,
+)
+from styleguide_example.embedded.summaries import summary_list
 from styleguide_example.embedded.tests.conftest import Catch
 
 
@@ -52,6 +61,7 @@ class TestCaughtGet:
             b"Subject: \xff\xfe\r\nContent-Type: text/html; charset=nope\r\n\r\n\xff",
             b"Content-Type: multipart/mixed\r\n\r\nno boundary",
             b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
+            b"".join(b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (n, n) for n in range(2000)),
         ],
     )
     def test_reads_a_broken_message_as_far_as_it_goes(self, directory: Path, source: bytes) -> None:
@@ -61,6 +71,64 @@ class TestCaughtGet:
         for text in (mail.subject, mail.sender, mail.text, mail.html):
             assert text.encode() is not None
         assert mail.attachments == []
+
+    def test_takes_bytes_in_a_header_for_utf_8(self, directory: Path) -> None:
+        mail = caught_get(directory, _add(directory, "From: שלום <a@example.com>\r\n\r\n".encode()))
+
+        assert mail
+        assert mail.sender == "שלום <a@example.com>"
+
+    def test_finds_one_that_is_read_for_the_first_time_meanwhile(self, directory: Path) -> None:
+        key = _add(directory, b"Subject: A\r\n\r\n")
+        path = caught_paths(directory)[key]
+
+        assert caught_mark(directory, keys=[key, "missing"], seen=True) == 1
+
+        assert not path.exists()
+        assert [mail.key for mail in caught_list(directory, keys=[key])] == [key]
+        assert caught_mark(directory, keys=[key], seen=True) == 0
+
+
+class TestMeanwhile:
+    """A message moves while somebody looks for it: read from ``new`` to ``cur``, marked as unread the way back."""
+
+    def test_is_listed_when_it_is_marked_as_unread(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        key = _add(directory, b"Subject: A\r\n\r\n")
+        caught_mark(directory, keys=[key], seen=True)
+        (read,) = (directory / "cur").iterdir()
+        iterdir = Path.iterdir
+
+        def moved_after(folder: Path) -> list[Path]:
+            found = list(iterdir(folder))
+            if read.exists():
+                read.rename(directory / "new" / key)
+            return found
+
+        monkeypatch.setattr(Path, "iterdir", moved_after)
+        assert caught_keys(directory) == [key]
+
+    @pytest.mark.parametrize("seen", [(True, False), (False, True)])
+    def test_has_its_line_in_the_list(self, directory: Path, seen: tuple[bool, bool]) -> None:
+        key, (before, after) = _add(directory, b"Subject: A\r\n\r\n"), seen
+        caught_mark(directory, keys=[key], seen=before)
+        paths = list(caught_paths(directory).values())
+        caught_mark(directory, keys=[key], seen=after)
+        assert [summary.subject for summary in summary_list(paths)] == ["A"]
+
+    @pytest.mark.parametrize("folder", ["new", "cur"])
+    def test_is_deleted_when_it_moves(self, directory: Path, monkeypatch: pytest.MonkeyPatch, folder: str) -> None:
+        key = _add(directory, b"Subject: A\r\n\r\n")
+        caught_mark(directory, keys=[key], seen=folder == "cur")
+        places = {directory / "new" / key, directory / "cur" / f"{key}:2,S"}
+
+        def moved_before(path: Path, **options: bool) -> None:
+            monkeypatch.undo()
+            path.rename(*(places - {path}))
+            path.unlink(**options)
+
+        monkeypatch.setattr(Path, "unlink", moved_before)
+        assert caught_delete(directory, keys=[key]) == 1
+        assert caught_keys(directory) == []
 
 
 class TestCaughtList:

@@ -1,14 +1,13 @@
-from email.message import EmailMessage
-from pathlib import Path
-
 import pytest
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
-from styleguide_example.embedded.mailbox import caught_add, caught_keys
-from styleguide_example.embedded.tests.conftest import Catch
+from styleguide_example.embedded.mailbox import caught_add, caught_paths, is_seen
+from styleguide_example.embedded.tests.conftest import HTML, Catch
+from styleguide_example.embedded.views import HEADERS_SHOWN
 
-HTML = '<!doctype html><html><head><title>A</title></head><body><a href="/confirm/">Confirm</a></body></html>'
+pytestmark = pytest.mark.once
 
 
 def _url(name: str, *arguments: object) -> str:
@@ -40,6 +39,12 @@ class TestMessageView:
         assert "Content-Type: multipart/alternative" in page
         assert "&lt;!doctype html&gt;" in page
 
+    def test_shows_the_headers_and_the_links(self, client: Client, catch: Catch) -> None:
+        key = catch(html=HTML, subject="Grüße")
+
+        assert '<dd dir="auto">Grüße</dd>' in client.get(_url("message", key), {"part": "headers"}).text
+        assert "Confirm" in client.get(_url("message", key), {"part": "links"}).text
+
     @pytest.mark.parametrize("part", ["", "html", "nonsense"])
     def test_shows_the_text_where_there_is_no_html(self, client: Client, catch: Catch, part: str) -> None:
         page = client.get(_url("message", catch(text="Only text")), {"part": part}).text
@@ -47,72 +52,58 @@ class TestMessageView:
         assert "Only text" in page
         assert "<iframe" not in page
 
+    def test_tells_who_got_it_without_being_named(self, client: Client, settings: Settings, catch: Catch) -> None:
+        source = b"To: Ada <Ada@example.com>\r\nCc: grace@example.com\r\n\r\nHello\r\n"
+        to = ["ada@example.com", "grace@example.com", "hidden@example.com"]
+        key = caught_add(settings.VAR_DIR / "mail", envelope_from="", envelope_to=to, source=source)
+
+        page = client.get(_url("message", key)).text
+
+        assert "<dt>Bcc</dt><dd><bdi>hidden@example.com</bdi>" in page
+        assert "(in the envelope only)" in page
+
+    def test_says_how_often_it_came(self, client: Client, catch: Catch) -> None:
+        once = catch()
+        key = [catch(message_id="<a@example.com>") for _ in range(3)].pop()
+
+        assert "This message came 3 times" in client.get(_url("message", key)).text
+        assert "This message came" not in client.get(_url("message", once)).text
+
+    def test_marks_it_as_read_when_it_is_looked_at(self, client: Client, catch: Catch, settings: Settings) -> None:
+        key = catch()
+
+        def seen() -> bool:
+            return is_seen(caught_paths(settings.VAR_DIR / "mail")[key])
+
+        client.head(_url("message", key))
+        assert not seen()
+        client.get(_url("message", key))
+        assert seen()
+
+    def test_leads_to_those_beside_it(self, client: Client, catch: Catch) -> None:
+        oldest, middle, newest = catch(), catch(), catch()
+
+        page = client.get(_url("message", middle)).text
+
+        assert f'rel="prev" href="{_url("message", newest)}"' in page
+        assert f'rel="next" href="{_url("message", oldest)}"' in page
+
     @pytest.mark.parametrize("key", ["missing", "..%2Fsecret", ".."])
     def test_is_absent_for_a_key_that_does_not_exist(self, client: Client, catch: Catch, key: str) -> None:
         catch()
 
         assert client.get(f"/mailbox/{key}/").status_code == 404
 
+    def test_shows_the_beginning_of_what_is_too_long(self, client: Client, settings: Settings, catch: Catch) -> None:
+        headers = b"".join(b"X-%d: %d\r\n" % (number, number) for number in range(5_000))
+        source = b"Subject: " + b"long " * 20_000 + b"\r\n" + headers + b"\r\n" + b"((((....https://a.b " * 200_000
+        key = caught_add(settings.VAR_DIR / "mail", envelope_from="", envelope_to=["a@example.com"], source=source)
 
-class TestMessageHtmlView:
-    def test_is_harmless_however_it_is_opened(self, client: Client, catch: Catch) -> None:
-        response = client.get(_url("message-html", catch(html=HTML)))
-
-        policy = response.headers["Content-Security-Policy"]
-        assert policy.startswith("sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'")
-        assert "allow-scripts" not in policy
-        assert "allow-same-origin" not in policy
-        assert response.headers["X-Frame-Options"] == "SAMEORIGIN"
-
-    def test_opens_links_in_a_new_tab(self, client: Client, catch: Catch) -> None:
-        page = client.get(_url("message-html", catch(html=HTML))).text
-
-        assert '<head><base target="_blank">' in page
-        assert page.startswith("<!doctype html>")
-
-
-class TestAttachmentView:
-    def test_is_saved_and_never_shown(self, client: Client, directory: Path) -> None:
-        key = _with_file(directory, b"<script>alert(1)</script>", "../../März.html")
-
-        response = client.get(_url("attachment", key, 1))
-
-        assert response.content == b"<script>alert(1)</script>"
-        assert response.headers["Content-Type"] == "application/octet-stream"
-        assert response.headers["Content-Disposition"] == "attachment; filename*=utf-8''M%C3%A4rz.html"
-        assert response.headers["X-Content-Type-Options"] == "nosniff"
-
-    def test_is_named_on_the_message(self, client: Client, directory: Path) -> None:
-        key = _with_file(directory, b"%PDF", "invoice.pdf")
-
-        page = client.get(_url("message", key)).text
-
-        assert _url("attachment", key, 1) in page
-        assert "invoice.pdf" in page
-
-    @pytest.mark.parametrize("number", [0, 2])
-    def test_is_absent_beyond_the_last(self, client: Client, directory: Path, number: int) -> None:
-        key = _with_file(directory, b"x", "a.txt")
-
-        assert client.get(_url("attachment", key, number)).status_code == 404
-
-
-class TestDeleteView:
-    def test_deletes_one_message(self, client: Client, catch: Catch, directory: Path) -> None:
-        kept, deleted = catch(), catch()
-
-        response = client.post(_url("delete", deleted), follow=True)
-
-        assert "The message was deleted." in response.text
-        assert caught_keys(directory) == [kept]
-
-    def test_is_absent_for_what_was_deleted_before(self, client: Client, directory: Path) -> None:
-        assert client.post(_url("delete", "missing")).status_code == 404
-
-
-def _with_file(directory: Path, content: bytes, filename: str) -> str:
-    message = EmailMessage()
-    message["Subject"] = "With a file"
-    message.set_content("See the file.")
-    message.add_attachment(content, maintype="application", subtype="octet-stream", filename=filename)
-    return caught_add(directory, envelope_from="a@example.com", envelope_to=["b@example.com"], source=bytes(message))
+        for part in ("text", "source"):
+            page = client.get(_url("message", key), {"part": part}).text
+            assert "Download the whole message" in page
+            assert len(page) < 2_000_000
+        assert (
+            f"And {5_001 - HEADERS_SHOWN:,} more".replace(",", "")
+            in client.get(_url("message", key), {"part": "headers"}).text
+        )
