@@ -31,6 +31,18 @@ def base_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def search_url(url: str, *, of: str) -> str:
+    """Return the address of a search, with ``{query}`` where the words go; or nothing.
+
+    Raises:
+        ImproperlyConfigured: when no browser could follow it, or it has no place for the words.
+    """
+    parts = _parts(url)
+    if url and (parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or "{query}" not in url):
+        raise ImproperlyConfigured(f"{of} cannot be read: write it like https://logs.example.com/search?q={{query}}.")
+    return url
+
+
 def hosts(names: Iterable[str]) -> list[str]:
     """Return the host names.
 

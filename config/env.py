@@ -4,7 +4,7 @@ import builtins
 import math
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -24,8 +24,12 @@ class Environment(environ.Env):  # type: ignore[misc]  # the library has no type
     ``ImproperlyConfigured``, so that a deployment with a mistake does not start instead of doing something else.
     """
 
+    #: The names that were asked for. Whoever looks for variables that nobody reads needs the others.
+    asked: ClassVar[set[builtins.str]] = set()
+
     def str(self, var: builtins.str, default: builtins.str, *, choices: Collection[builtins.str] = ()) -> builtins.str:
         """Return the text; with ``choices`` only one of them."""
+        self.asked.add(var)
         text = builtins.str(self.get_value(var, default=default)) or default
         if choices and text not in choices:
             raise _refused(var, text, f"write one of {', '.join(choices)}")
@@ -102,7 +106,8 @@ if _file and not Path(_file).exists():
     raise ImproperlyConfigured(f"ENV_FILE is {_file!r}, and there is no such file: write where it is, or unset it.")
 # A file is a convenience for one's own machine; a variable that is really set wins.
 # https://django-environ.readthedocs.io/en/latest/quickstart.html
-env.read_env(_file or str(BASE_DIR / ".env"))
+ENV_PATH = Path(_file or BASE_DIR / ".env")
+env.read_env(str(ENV_PATH))
 
 #: Where the embedded profile keeps its database, its broker's socket and its caught mail.
 VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var"))).resolve()

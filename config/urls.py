@@ -10,6 +10,7 @@ urlpatterns = [
     path("notifications/", include("styleguide_example.notifications.urls")),
     path("", include("styleguide_example.announcements.urls")),
     path("admin/", admin.site.urls),
+    path("", include("styleguide_example.operations.urls")),
     path("api/jobs/", include("styleguide_example.jobs.urls")),
     # Last of the API: it answers whatever is left under its address.
     path("api/", include("styleguide_example.api.urls")),

@@ -28,7 +28,7 @@ TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 #: Their templates take the place of Django's own: admin/base_site.html.
 FIRST_APPS = ["styleguide_example.users"]
 DJANGO_APPS = [
-    "django.contrib.admin",
+    "styleguide_example.operations.apps.DashboardAdminConfig",  # django.contrib.admin, with our first page
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -54,6 +54,7 @@ LOCAL_APPS = [
     "styleguide_example.jobs",
     "styleguide_example.announcements",
     "styleguide_example.tasks",
+    "styleguide_example.operations",
 ]
 #: Mail catcher, mailbox page, embedded broker and demo: production does not install them.
 DEVELOPMENT_APPS = ["styleguide_example.embedded"]
@@ -64,11 +65,15 @@ MIDDLEWARE = [
     # First, so that no answer is without it: not the files, and not those of the middleware itself.
     "styleguide_example.common.content_security.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    # Before hosts, sessions and logs, none of which is for probes.
+    "styleguide_example.operations.health_middleware.HealthMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # After it: what a person chose comes before what their browser asks for.
+    "styleguide_example.users.languages.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
@@ -110,7 +115,6 @@ LOGIN_URL = "users:sign-in"
 LOGIN_REDIRECT_URL = "users:onboarding"
 LOGOUT_REDIRECT_URL = "users:landing"
 
-LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -129,7 +133,9 @@ from config.settings.database import *  # noqa: F403
 from config.settings.email_limits import *  # noqa: F403
 from config.settings.email_sending import *  # noqa: F403
 from config.settings.jobs import *  # noqa: F403
+from config.settings.languages import *  # noqa: F403
 from config.settings.logging import *  # noqa: F403
 from config.settings.notifications import *  # noqa: F403
+from config.settings.operations import *  # noqa: F403
 from config.settings.schedules import *  # noqa: F403
 from config.settings.sign_up import *  # noqa: F403

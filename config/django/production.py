@@ -40,11 +40,14 @@ CSRF_TRUSTED_ORIGINS = [APP_BASE_URL]
 
 # https://docs.djangoproject.com/en/5.2/topics/security/#ssl-https
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+# Probes ask the process itself, behind the proxy that ends TLS.
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
 # Only when a proxy of yours sets or removes this header on every request, else a client could forge it.
 if env.bool("SECURE_PROXY_SSL_HEADER", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+LANGUAGE_COOKIE_SECURE = True
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=60 * 60 * 24 * 365)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from config import addresses
 from config.env import env
 from styleguide_example.core.redaction import redact_event
 
@@ -17,6 +18,8 @@ LOG_FORMAT = env.str(
     default="console" if env.bool("DJANGO_DEBUG", default=True) else "json",
     choices=["console", "json"],
 )
+#: Where logs are searched: the words stand in the place of ``{query}``. Empty: pages show the words alone.
+LOG_SEARCH_URL = addresses.search_url(env.str("LOG_SEARCH_URL", default=""), of="LOG_SEARCH_URL")
 
 _processors: list[Any] = [
     structlog.contextvars.merge_contextvars,

@@ -174,6 +174,20 @@ def test_refuses(monkeypatch: pytest.MonkeyPatch, path: Path, name: str, value: 
         case(
             "links to no port", "django/base", "APP_BASE_URL", "https://app:x", "write it like https://app.example.com"
         ),
+        case(
+            "a search without a place for the words",
+            "settings/logging",
+            "LOG_SEARCH_URL",
+            "https://logs.example.com/",
+            "LOG_SEARCH_URL cannot be read: write it like https://logs.example.com/search?q={query}",
+        ),
+        case(
+            "figures for whoever guesses",
+            "settings/operations",
+            "METRICS_TOKEN",
+            SECRET,
+            "METRICS_TOKEN is shorter than 32 characters: write what `openssl rand -hex 32` says",
+        ),
         case("a key that everybody knows", "django/production", "SECRET_KEY", "", "Production needs SECRET_KEY"),
         case("no queue", "django/production", "CELERY_BROKER_URL", "", "Production needs CELERY_BROKER_URL"),
         case(

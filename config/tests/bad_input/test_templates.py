@@ -15,7 +15,7 @@ from styleguide_example.emails.services import email_create_from_template
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 #: A template as it should be.
-WHOLE = {"subject.txt": "Hello {{ name }}", "html": "<p>Hello {{ name }}</p>", "txt": "Hello {{ name }}"}
+WHOLE = {"subject": "Hello {{ name }}", "html": "<p>Hello {{ name }}</p>", "text": "Hello {{ name }}"}
 SHOWN = "is not in the context. Give it, or ask for it with an if."
 
 
@@ -29,46 +29,51 @@ def templates(settings: Settings, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("files", "error", "fragments"),
+    ("blocks", "error", "fragments"),
     [
-        case("no template at all", {}, TemplateDoesNotExist, ["emails/letter.subject.txt"]),
-        case("no subject", {"subject.txt": None}, TemplateDoesNotExist, ["emails/letter.subject.txt"]),
-        case("no HTML", {"html": None}, TemplateDoesNotExist, ["emails/letter.html"]),
+        case("no template at all", {}, TemplateDoesNotExist, ["emails/letter.html"]),
+        case("no subject", {"subject": ""}, EmailInvalidError, ["emails/letter.html", "its block subject is empty"]),
         case(
-            "a base that is not there",
-            {"html": '{% extends "emails/nothing.html" %}'},
+            "a layout that is not there",
+            {"extends": "emails/nothing.html"},
             TemplateDoesNotExist,
             ["emails/nothing.html"],
         ),
         case(
+            "a layout that is none",
+            {"extends": "emails/_button.html"},
+            EmailInvalidError,
+            ["emails/letter.html cannot be rendered", "line 3): it shows url"],
+        ),
+        case(
             "a part that is not there",
-            {"txt": '{% include "emails/nothing.txt" %}'},
+            {"text": '{% include "emails/nothing.html" %}'},
             TemplateDoesNotExist,
-            ["emails/nothing.txt"],
+            ["emails/nothing.html"],
         ),
         case(
             "a tag that there is not",
             {"html": "{% nonsense %}"},
             TemplateSyntaxError,
-            ["emails/letter.html cannot be read", "line 1: 'nonsense'"],
+            ["emails/letter.html cannot be read", "(emails/letter.html, line 3)", "'nonsense'"],
         ),
         case(
             "a block that is not closed",
             {"html": "<p>\n{% if name %}Hello"},
             TemplateSyntaxError,
-            ["emails/letter.html cannot be read", "line 2", "endif"],
+            ["emails/letter.html cannot be read", "line 4", "endblock"],
         ),
         case(
             "a filter that there is not",
-            {"txt": "{{ name|shout }}"},
+            {"text": "{{ name|shout }}"},
             TemplateSyntaxError,
-            ["emails/letter.txt cannot be read", "Invalid filter: 'shout'"],
+            ["emails/letter.html cannot be read", "Invalid filter: 'shout'"],
         ),
         case(
             "braces that hold two words",
-            {"subject.txt": "{{ name surname }}"},
+            {"subject": "{{ name surname }}"},
             TemplateSyntaxError,
-            ["emails/letter.subject.txt cannot be read", "surname"],
+            ["emails/letter.html cannot be read (emails/letter.html, line 2)", "surname"],
         ),
         case(
             "a library that is not there",
@@ -78,21 +83,21 @@ def templates(settings: Settings, tmp_path: Path) -> Path:
         ),
         case(
             "a subject that shows what nobody gave",
-            {"subject.txt": "{{ nmae }}"},
+            {"subject": "{{ nmae }}"},
             EmailInvalidError,
-            ["emails/letter.subject.txt cannot be rendered: it shows nmae", SHOWN],
+            ["emails/letter.html cannot be rendered (emails/letter.html, line 2): it shows nmae", SHOWN],
         ),
         case(
             "HTML that shows what nobody gave",
             {"html": "<p>{{ link }}</p>"},
             EmailInvalidError,
-            ["emails/letter.html cannot be rendered: it shows link", SHOWN],
+            ["emails/letter.html cannot be rendered (emails/letter.html, line 3): it shows link", SHOWN],
         ),
         case(
             "a text that shows what nobody gave",
-            {"txt": "{{ link }}"},
+            {"text": "{{ link }}"},
             EmailInvalidError,
-            ["emails/letter.txt cannot be rendered: it shows link", SHOWN],
+            ["emails/letter.html cannot be rendered (emails/letter.html, line 4): it shows link", SHOWN],
         ),
         case(
             "an attribute that there is not",
@@ -109,33 +114,32 @@ def templates(settings: Settings, tmp_path: Path) -> Path:
         ),
         case(
             "a subject of 999 characters",
-            {"subject.txt": "x " * 500},
+            {"subject": "x " * 500},
             EmailInvalidError,
             ["The subject must be at most 998 characters"],
         ),
         case(
-            "a NUL in the text", {"txt": "a\0b"}, EmailInvalidError, ["The plain text must not contain NUL characters"]
+            "a NUL in the text", {"text": "a\0b"}, EmailInvalidError, ["The plain text must not contain NUL characters"]
         ),
     ],
 )
-def test_is_refused(
-    templates: Path, files: dict[str, str | None], error: type[Exception], fragments: list[str]
-) -> None:
-    _write(templates, {**WHOLE, **files} if files else {})
+def test_is_refused(templates: Path, blocks: dict[str, str], error: type[Exception], fragments: list[str]) -> None:
+    if blocks:
+        _write(templates, {**WHOLE, **blocks})
     with nothing_changes(), pytest.raises(error) as raised:
         email_create_from_template(template="letter", context={"name": "Ada"}, to=["ada@example.com"])
     says(str(raised.value), *fragments)
 
 
 @pytest.mark.parametrize(
-    ("files", "recipients", "error", "fragments"),
+    ("blocks", "recipients", "error", "fragments"),
     [
         case(
             "one of many without a variable",
             {},
             [{"name": "Ada"}, {}],
             EmailInvalidError,
-            ["emails/letter.subject.txt", "it shows name"],
+            ["emails/letter.html", "it shows name"],
         ),
         case(
             "many and a tag that there is not",
@@ -144,17 +148,16 @@ def test_is_refused(
             TemplateSyntaxError,
             ["emails/letter.html"],
         ),
-        case("many and no HTML", {"html": None}, [{"name": "Ada"}], TemplateDoesNotExist, ["emails/letter.html"]),
     ],
 )
 def test_is_refused_for_all_or_none(
     templates: Path,
-    files: dict[str, str | None],
+    blocks: dict[str, str],
     recipients: list[dict[str, Any]],
     error: type[Exception],
     fragments: list[str],
 ) -> None:
-    _write(templates, {**WHOLE, **files})
+    _write(templates, {**WHOLE, **blocks})
     many = [Recipient(str(number), f"p{number}@example.com", context) for number, context in enumerate(recipients)]
     with nothing_changes(), pytest.raises(error) as raised:
         email_create_all_from_template(template="letter", recipients=many, batch="letters")
@@ -162,15 +165,15 @@ def test_is_refused_for_all_or_none(
 
 
 @pytest.mark.parametrize(
-    ("files", "name"),
+    ("blocks", "name"),
     [
         case("a line break in a value", {}, "Ada\r\nBcc: eve@example.com"),
-        case("a line break in the subject's file", {"subject.txt": "Hello\n{{ name }}\n"}, "Ada Bcc: eve@example.com"),
+        case("a line break in the block", {"subject": "Hello\n{{ name }}\n"}, "Ada Bcc: eve@example.com"),
         case("a line separator that nobody sees", {}, "Ada\u2028Bcc: eve@example.com"),
     ],
 )
-def test_a_subject_stays_one_line(templates: Path, files: dict[str, str], name: str) -> None:
-    _write(templates, {**WHOLE, **files})
+def test_a_subject_stays_one_line(templates: Path, blocks: dict[str, str], name: str) -> None:
+    _write(templates, {**WHOLE, **blocks})
     email = email_create_from_template(template="letter", context={"name": name}, to=["ada@example.com"])
     assert email.subject == "Hello Ada Bcc: eve@example.com"
 
@@ -181,7 +184,8 @@ def test_what_may_be_missing_is_asked_for_with_an_if(templates: Path) -> None:
     assert "<p>none</p>" in email.html
 
 
-def _write(directory: Path, files: dict[str, str | None]) -> None:
-    for name, text in files.items():
-        if text is not None:
-            (directory / f"letter.{name}").write_text(text)
+def _write(directory: Path, blocks: dict[str, str]) -> None:
+    """Write the e-mail, a line for what it extends and one for each block."""
+    lines = [f'{{% extends "{blocks.get("extends", "emails/_bare.html")}" %}}']
+    lines += [f"{{% block {name} %}}{blocks[name]}{{% endblock %}}" for name in WHOLE]
+    (directory / "letter.html").write_text("\n".join(lines))

@@ -18,7 +18,7 @@ HOSTILE = [
     'Ada" <eve@example.com>, "Eve',
     "Ada, eve@example.com",
     "--===============0==",
-    "{{ 7|add:42 }}{% debug %}{% include 'emails/base.html' %}{# x #}",
+    "{{ 7|add:42 }}{% debug %}{% include 'emails/_base.html' %}{# x #}",
     "{{ settings.SECRET_KEY }}",
     "%(name)s {name} ${name} #{7*7}",
     "<script>alert(1)</script>",

@@ -5,8 +5,8 @@ from typing import Any
 from django.apps import apps
 
 Rows = dict[str, list[dict[str, Any]]]
-#: Who is signed in, and how often somebody tried, changes with every request.
-_ALWAYS_CHANGING = {"sessions.Session", "common.RateLimit"}
+#: Who is signed in, and how often somebody tried, changes with every request; that a worker lives, every few seconds.
+_ALWAYS_CHANGING = {"sessions.Session", "common.RateLimit", "tasks.Worker"}
 
 
 def rows_everywhere() -> Rows:

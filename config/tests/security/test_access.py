@@ -18,8 +18,8 @@ ROUTES = routes()
 SIGN_IN_PAGES = ("/sign-in/", "/admin/login/")
 #: Looking at a job says that its end was seen.
 MARKS_SEEN = {"jobs/<uuid:job_id>/", "admin/announcements/announcement/<int:key>/progress/"}
-#: What allows it is the signature in the address (RFC 8058 3.2).
-WITHOUT_CSRF = {"unsubscribe/<str:token>/"}
+#: What allows it is the signature in the address (RFC 8058 3.2); and what takes no form at all.
+WITHOUT_CSRF = {"unsubscribe/<str:token>/", "health/live", "health/ready"}
 #: What everybody may write for themselves: the rows of Ada stay as they are.
 OF_ONES_OWN = {
     "notifications/settings/": ("notifications.NotificationSettings", "user_id"),

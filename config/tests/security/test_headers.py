@@ -23,7 +23,11 @@ from styleguide_example.users.tests.factories import PASSWORD, user_confirmed
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
 #: E-mails in a frame, whose style is in their tags. ``sandbox`` gives them an origin of their own.
-LETTERS = {"admin/announcements/announcement/<int:key>/letter/"}
+LETTERS = {
+    "admin/announcements/announcement/<int:key>/letter/",
+    "admin/emails/email/<int:key>/letter/",
+    "admin/emails/email/template-frames/<path:template>/",
+}
 SCRIPTS_AND_HANDLERS = "//script[not(@src)] | //style | //*[@style] | //@*[starts-with(name(), 'on')] | //base"
 #: Data in a page, which nothing runs: what a script type that no browser knows holds (Django's ``json_script``).
 DATA = "application/json"
@@ -153,6 +157,7 @@ asked = {
     "missing": Client().get("/nothing/", secure=True, headers={"Host": "app.example.com"}),
     "plain": Client().get("/sign-in/", headers={"Host": "app.example.com"}),
     "host": Client().get("/sign-in/", secure=True, headers={"Host": "evil.example"}),
+    "probe": Client().get("/health/live", headers={"Host": "10.0.0.7:8000"}),
 }
 print(json.dumps({
     name: {
@@ -181,6 +186,10 @@ class TestProduction:
             seconds = re.search(r"max-age=(\d+)", asked[name]["headers"]["Strict-Transport-Security"])
             assert seconds is not None
             assert int(seconds[1]) >= 31_536_000
+
+    def test_answers_probes_of_the_machine_itself(self, asked: Any) -> None:
+        assert asked["probe"]["status"] == 200
+        assert "nosniff" in asked["probe"]["headers"]["X-Content-Type-Options"]
 
     def test_sends_cookies_over_tls_alone(self, asked: Any) -> None:
         assert asked["page"]["cookies"]["csrftoken"]["secure"]

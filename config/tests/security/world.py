@@ -13,7 +13,8 @@ from styleguide_example.announcements.tests.admins import sent
 from styleguide_example.announcements.unsubscribing import unsubscribe_url
 from styleguide_example.api.tokens import token_create
 from styleguide_example.emails.enums import SuppressionReason
-from styleguide_example.emails.models import Email, Suppression
+from styleguide_example.emails.models import Email, SendingPace, Suppression
+from styleguide_example.emails.services import Attachment
 from styleguide_example.emails.suppressions import suppression_add
 from styleguide_example.emails.tests.factories import email_ended
 from styleguide_example.jobs.enums import JobState, Scope
@@ -68,7 +69,7 @@ def world_make() -> World:
     ada = user_onboarded(email="ada@example.com", is_staff=True, is_superuser=True)
     job = job_ended_make(JobState.FAILURE, owner=ada)
     notification = Notification.objects.create(user=ada, level="failure", title="It failed.", url=f"/jobs/{job.pk}/")
-    email = email_ended(Email.Status.SENT, to=[ada.email])
+    email = email_ended(Email.Status.SENT, to=[ada.email], attachments=[Attachment("terms.pdf", b"%PDF")])
     announcement = sent()
     suppression_add(address="gone@example.com", reason=SuppressionReason.BOUNCED)
     row = schedule_make("Ada's", Cron("0 * * * *"))
@@ -81,6 +82,7 @@ def world_make() -> World:
         "admin/auth": Group.objects.create(name="Editors").pk,
         "admin/django_celery_beat": row.pk,
         "admin/emails/email": email.pk,
+        "admin/emails/sendingpace": SendingPace.objects.create(scope="default", level=1).pk,
         "admin/emails/suppression": Suppression.objects.get().pk,
         "admin/jobs/controlentry": ControlEntry.objects.latest("pk").pk,
         "admin/jobs/job": job.pk,
@@ -91,6 +93,7 @@ def world_make() -> World:
         "job_id": job.pk,
         "notification_id": notification.pk,
         "kind": "count",
+        "template": "welcome",
         "uidb64": link[-3],
         "key": "mail",
         "number": 1,
