@@ -40,7 +40,7 @@ endif
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test pytest coverage faults faults-quick bench bench-quick check audit format requirements migrations shell clean
+.PHONY: help setup run demo test pytest coverage screenshots faults faults-quick bench bench-quick check audit format requirements migrations shell clean
 
 help: ## Show what there is to do
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -70,12 +70,15 @@ test: $(STAMP) ## Run the tests, on SQLite and on PostgreSQL; some of them: make
 		$(MAKE) --no-print-directory pytest ARGS="$(NOT_EMBEDDED) $(ARGS)"
 	@$(if $(BROKER),:,echo "Not run here: the suite with RabbitMQ and with Redis as services; .ci/run does that, and says what it needs.")
 
-# Once, on the database and broker of the environment. The processes wait more than they compute, so 3 do on 2 cores.
+# Once, on the database and broker of the environment. The processes wait more than they compute, so 4 do on 2 cores.
 pytest: $(STAMP)
-	@$(PY) -m pytest -q -n 3 --dist worksteal $(ARGS)
+	@$(PY) -m pytest -q -n 4 --dist worksteal $(ARGS)
 
 coverage: $(STAMP) ## Run the tests once, on SQLite, and show the lines that none of them reaches
 	@$(NO_SERVICES) $(MAKE) --no-print-directory pytest ARGS="--cov --cov-report=term $(ARGS)"
+
+screenshots: $(STAMP) ## Photograph each page of a small believable world, into var/screenshots/; ARGS=--docs renews those of the docs
+	@$(PY) -W "ignore:XDG_RUNTIME_DIR is not set" -m screenshots $(ARGS)
 
 # ARGS=--peers needs what the peers of the benchmark are made of, too.
 faults: $(STAMP) $(if $(findstring --peers,$(ARGS)),$(BENCH_STAMP)) ## Break one thing at a time under the running product, and count what is lost or doubled; ARGS=--help
@@ -137,4 +140,4 @@ shell: $(STAMP) ## Open a Python shell with the models imported
 
 clean: ## Remove caches and reports; .venv/ and var/ stay
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov staticfiles
-	find config styleguide_example faults benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+	find config styleguide_example faults benchmarks screenshots -name __pycache__ -type d -prune -exec rm -rf {} +
