@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import psutil
 
 from faults.errors import FaultsError
-from faults.processes import Logged, Room, family, send, wait_until
+from faults.processes import Logged, Room, family, is_at_rest, send, wait_until
 
 #: What systemd would wait before it starts something again (``RestartSec``).
 RESTART_SECONDS = 0.5
@@ -110,13 +110,18 @@ class Component:
         """SIGSTOP for all of it. On SQLite at a moment at which nobody writes, or it would stop all others with it."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            processes = family(self.pid)
-            send(processes, signal.SIGSTOP)
+            self._stop()
             if self._may_pause():
                 return
-            send(processes, signal.SIGCONT)
+            self.resume()
             time.sleep(0.01)
         raise FaultsError(f"{self.name} was in a transaction at each of many moments.")
+
+    def _stop(self) -> None:
+        """Return when the signal has arrived everywhere: until then each of them may still begin something."""
+        processes = family(self.pid)
+        send(processes, signal.SIGSTOP)
+        wait_until(lambda: all(map(is_at_rest, processes)), what=f"{self.name} to stop", every=0.005)
 
     def resume(self) -> None:
         """SIGCONT for all of it."""

@@ -17,7 +17,7 @@ from styleguide_example.common.tests.processes import ROOT, Process
 from styleguide_example.embedded.environment import free_port
 from styleguide_example.embedded.lifeline import Lifeline
 
-__all__ = ["ROOT", "Logged", "Room", "family", "has_ended", "send", "wait_until"]
+__all__ = ["ROOT", "Logged", "Room", "family", "has_ended", "is_at_rest", "send", "wait_until"]
 
 
 class Room:
@@ -111,6 +111,11 @@ def has_ended(process: psutil.Process) -> bool:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def is_at_rest(process: psutil.Process) -> bool:
+    """Whether it does nothing: SIGSTOP has arrived, which takes a moment on a busy machine, or it has ended."""
+    return has_ended(process) or process.status() == psutil.STATUS_STOPPED
 
 
 def wait_until(is_so: Callable[[], bool], *, what: str, seconds: float = 30, every: float = 0.05) -> None:

@@ -2,11 +2,9 @@
 
 from typing import Any, Protocol
 
-from styleguide_example.emails.enums import EmailStatus
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_send_all
 from styleguide_example.emails.tests.factories import EmailFactory, email_asked_for
-from styleguide_example.emails.tests.flows.helpers import sweep_until, wait_for_status
 
 
 class Way(Protocol):
@@ -18,20 +16,14 @@ class Way(Protocol):
     def ask(self, **fields: Any) -> Email:
         """Write an e-mail and ask for it; its message goes out at once."""
 
-    def until(self, email: Email, status: EmailStatus) -> Email:
-        """Return the e-mail when it has ``status``, if need be after further attempts."""
-
 
 class Alone:
-    """A task for each e-mail, which asks itself for the next attempt."""
+    """A task for each e-mail, which asks itself for the next attempt, unless its server wants none for a while."""
 
     settings: dict[str, str] = {}
 
     def ask(self, **fields: Any) -> Email:
         return email_asked_for(**fields)
-
-    def until(self, email: Email, status: EmailStatus) -> Email:
-        return wait_for_status(email, status)
 
 
 class InABurst:
@@ -44,6 +36,3 @@ class InABurst:
         assert email_send_all(emails=Email.objects.filter(pk=email.pk)) == 1
         email.refresh_from_db()
         return email
-
-    def until(self, email: Email, status: EmailStatus) -> Email:
-        return sweep_until(email, status)
