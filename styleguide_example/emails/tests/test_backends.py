@@ -36,8 +36,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[SMTPServer]:
 
 @pytest.fixture
 def backend(server: SMTPServer, settings: Settings) -> Iterator[SMTPBackend]:
-    settings.EMAIL_TIMEOUT_AFTER_DATA = 0.3  # seconds
-    with connected(server.port, timeout=0.3) as running:
+    settings.EMAIL_TIMEOUT_AFTER_DATA = 1  # seconds
+    with connected(server.port, timeout=1) as running:
         yield running
 
 

@@ -135,7 +135,7 @@ class TestIdleConnection:
 
     @pytest.mark.parametrize("answer", [HANG_UP, SILENCE, "421 idle for too long", "500 what?"])
     def test_that_does_not_answer_is_opened_anew(self, smtp: SMTPServer, settings: Settings, answer: str) -> None:
-        settings.EMAIL_TIMEOUT = 0.2
+        settings.EMAIL_TIMEOUT = 1
         connections.message_send(_message())
         settings.EMAIL_CONNECTION_MAX_IDLE_SECONDS = 0
         smtp.fail("noop", answer)

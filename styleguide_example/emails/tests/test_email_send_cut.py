@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -33,14 +34,14 @@ BEFORE_THE_END = {
 }
 
 
-@pytest.fixture(autouse=True)
-def little_patience(settings: Settings) -> None:
-    settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = 0.2  # seconds
+#: With a server that is silent on purpose. No server of a test on a busy machine is silent for so long by chance.
+LITTLE = 1.0
 
 
 def _attempt(send: Send, email: Email) -> EmailAttempt:
-    """Try to send ``email`` and return the failed attempt."""
-    send(email)
+    """Try to send ``email``, with little patience, and return the failed attempt."""
+    with override_settings(EMAIL_TIMEOUT=LITTLE, EMAIL_TIMEOUT_AFTER_DATA=LITTLE):
+        send(email)
     email.refresh_from_db()
     assert email.lease_token is None
     return email.failed_attempts.get()
@@ -186,13 +187,13 @@ class TestPatience:
     def test_is_longer_for_the_answer_to_the_whole_message(
         self, smtp: SMTPServer, send: Send, settings: Settings
     ) -> None:
-        settings.EMAIL_TIMEOUT_AFTER_DATA = 10
-        smtp.seconds_per_message = 0.5
+        settings.EMAIL_TIMEOUT, settings.EMAIL_TIMEOUT_AFTER_DATA = LITTLE, 10
+        smtp.seconds_per_message = 1.5 * LITTLE
         email = send(email_asked_for())
         assert (email.status, email.attempts) == (Email.Status.SENT, 1)
 
     def test_is_short_again_for_the_next_one(self, smtp: SMTPServer, send: Send, settings: Settings) -> None:
-        settings.EMAIL_TIMEOUT_AFTER_DATA = 10
+        settings.EMAIL_TIMEOUT, settings.EMAIL_TIMEOUT_AFTER_DATA = LITTLE, 10
         send(email_asked_for())
         smtp.fail("data", SILENCE)
 

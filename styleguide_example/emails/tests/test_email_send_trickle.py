@@ -36,7 +36,7 @@ class TestTrickle:
     @pytest.fixture(autouse=True)
     def much_patience_for_each_piece(self, settings: Settings) -> None:
         settings.EMAIL_TIMEOUT = settings.EMAIL_TIMEOUT_AFTER_DATA = 10
-        settings.EMAIL_TIMEOUT_CONVERSATION = 0.5
+        settings.EMAIL_TIMEOUT_CONVERSATION = 1
 
     @pytest.mark.parametrize(("step", "phase"), BEFORE_THE_END)
     def test_before_the_message_is_whole_is_tried_again(
@@ -72,7 +72,7 @@ class TestTrickle:
     ) -> None:
         """It is all one lease."""
         send(email_asked_for())
-        smtp.seconds_per_command = 0.3
+        smtp.seconds_per_command = 0.6
         smtp.fail("mail", HANG_UP)
         email = email_asked_for()
 
