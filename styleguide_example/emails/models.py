@@ -135,9 +135,10 @@ class Email(BaseModel, LeasedModel):
             models.Index(
                 fields=["batch", "status", "cancel_reason"], condition=Q(batch__isnull=False), name="email_batch"
             ),
-            # What people search by. Every claim and record writes each index, so there are these two and no third.
-            models.Index(fields=["recipient"], name="email_recipient"),
-            models.Index(fields=["message_id"], name="email_message_id"),
+            # What people search by. Those that somebody holds are few, and in an index already: so a claim, which has
+            # the mail server wait for it, need not write these.
+            models.Index(fields=["recipient"], condition=Q(lease_token__isnull=True), name="email_recipient"),
+            models.Index(fields=["message_id"], condition=Q(lease_token__isnull=True), name="email_message_id"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

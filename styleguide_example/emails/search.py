@@ -1,7 +1,8 @@
 """What staff look for among e-mails, and how it is found in ten million rows."""
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
+from styleguide_example.common.leases import UNCLAIMED
 from styleguide_example.emails.mime import recipient_key
 from styleguide_example.emails.models import Email
 
@@ -19,7 +20,10 @@ def emails_found(*, emails: QuerySet[Email], words: str) -> QuerySet[Email]:
         return emails.filter(pk=int(words)) if len(words) < _DIGITS_MAX else emails.none()
     if "@" not in words or "\x00" in words:
         return emails.none()
-    by_message_id = Email.objects.filter(message_id=f"<{words.strip('<>')}>").values("pk")
-    by_recipient = Email.objects.filter(recipient=recipient_key([words]) or words).values("pk")
+    by_message_id = Q(message_id=f"<{words.strip('<>')}>")
+    by_recipient = Q(recipient=recipient_key([words]) or words)
     # Not OR: a planner would rather read all rows in the order of the list until it has a page of them.
-    return emails.filter(pk__in=by_message_id.union(by_recipient))
+    free = Email.objects.filter(UNCLAIMED).values("pk")
+    held = Email.objects.filter(lease_token__isnull=False).values("pk")
+    found = free.filter(by_message_id).union(free.filter(by_recipient), held.filter(by_message_id | by_recipient))
+    return emails.filter(pk__in=found)

@@ -55,11 +55,15 @@ class Migration(migrations.Migration):
         migrations.RunPython(recipients_fill, migrations.RunPython.noop, elidable=True),
         AddIndexMeanwhile(
             model_name="email",
-            index=models.Index(fields=["recipient"], name="email_recipient"),
+            index=models.Index(
+                fields=["recipient"], condition=models.Q(lease_token__isnull=True), name="email_recipient"
+            ),
         ),
         AddIndexMeanwhile(
             model_name="email",
-            index=models.Index(fields=["message_id"], name="email_message_id"),
+            index=models.Index(
+                fields=["message_id"], condition=models.Q(lease_token__isnull=True), name="email_message_id"
+            ),
         ),
         AddIndexMeanwhile(
             model_name="email",

@@ -127,7 +127,7 @@ class TestEmailsClaim:
         with django_assert_num_queries(0):
             assert message_build(email, has_files=False).payload()
             assert email.headers == {"X-Kind": "test"}
-            assert email.expires_at is None
+            assert (email.expires_at, email.server, email.batch) == (None, "", None)
             assert email.updated_at is not None
             assert email.updated_at.tzinfo is not None
         assert Email.objects.get() == email
