@@ -121,6 +121,13 @@ CELERY = Contender(
     workers=(_celery("celery_alone", 4),),
     uses_broker=True,
 )
+#: The floor for one e-mail by whoever wakes a worker by Celery and has a mark on the disk before the wire.
+CELERY_MARKED = replace(
+    CELERY,
+    who="celery_marked",
+    title="the least: a Celery task, one durable mark, message ready",
+    environment={"IS_MARKED": "True"},
+)
 POST_OFFICE = Contender(
     who="post_office_default",
     title="django-post_office, default",

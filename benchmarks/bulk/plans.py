@@ -66,6 +66,7 @@ FULL = Plan(
     # Those that are compared with each other stand side by side.
     cells=[
         (peers.CELERY, _ALL),
+        (peers.CELERY_MARKED, ()),
         (peers.MAILER, _ALL),
         (peers.PROCRASTINATE, _ALL),
         (peers.OURS_EMBEDDED, (FAST,)),
@@ -110,5 +111,5 @@ EMBEDDED = replace(
 )
 #: Whose asking is compared.
 COMPARED = (peers.STYLEGUIDE.who, peers.OURS.who, peers.OURS_EMBEDDED.who)
-#: Whose single e-mails are compared: those, and the least that a message over Celery takes.
-ONE_BY_ONE = (*COMPARED, peers.CELERY.who)
+#: Whose single e-mails are compared: those, a Celery task without a row, and the least that one with a mark takes.
+ONE_BY_ONE = (*COMPARED, peers.CELERY.who, peers.CELERY_MARKED.who)

@@ -67,13 +67,13 @@ def ratios(results: Results, pairs: dict[str, tuple[str, str, str]]) -> dict[str
     return found
 
 
-#: One e-mail at low load against the styleguide's: whose, at which latency. A Celery task without a row is the floor
-#: for everybody who wakes a worker by Celery.
+#: One e-mail at low load against the styleguide's: whose, at which latency.
 _ONE_BY_ONE = {
     "low_load_p50_vs_styleguide": ("ours", "0"),
     "low_load_p50_vs_styleguide_relay": ("ours", RELAY.name),
     "low_load_p50_vs_styleguide_relay_pipelined": ("ours", RELAY_PIPELINED.name),
     "low_load_p50_celery_vs_styleguide": ("celery", "0"),
+    "low_load_p50_celery_marked_vs_styleguide": ("celery_marked", "0"),
 }
 
 

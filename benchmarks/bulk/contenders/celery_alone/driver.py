@@ -2,8 +2,11 @@
 
 import time
 
-from benchmarks.bulk.contenders.celery_alone.tasks import email_send
+from django.conf import settings
 
+from benchmarks.bulk.contenders.celery_alone import tasks
+
+_task = tasks.email_send_marked if settings.IS_MARKED else tasks.email_send
 _waiting: list[int] = []
 
 
@@ -15,11 +18,11 @@ def write(count: int) -> None:
 def send() -> None:
     """Ask for each."""
     for number in range(_waiting.pop()):
-        email_send.delay(number)
+        _task.delay(number)
 
 
 def one(number: int) -> float:
     """Ask for one, return when: there is no transaction to be committed."""
     asked = time.monotonic()
-    email_send.delay(number)
+    _task.delay(number)
     return asked
