@@ -79,12 +79,13 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def queue(broker: Broker) -> Iterator[Queue]:
-    """What lies in the broker, empty at the start."""
+    """What lies in the broker, empty at the start; the test waits for that as long as a worker does."""
     messages = Queue(celery_app)
-    messages.purge()
-    wakeups.broker_pause_end()
-    yield messages
-    messages.purge()
+    with broker_patience():
+        messages.purge()
+        wakeups.broker_pause_end()
+        yield messages
+        messages.purge()
 
 
 @pytest.fixture
@@ -115,6 +116,5 @@ def worker(transactional_db: None, queue: Queue, smtp: SMTPServer) -> Iterator[W
         "TMPDIR": str(django_settings.VAR_DIR),  # what a killed worker leaves behind goes with the run's directory
     }
     running = Worker(environment)
-    with broker_patience():
-        yield running
+    yield running
     running.stop()

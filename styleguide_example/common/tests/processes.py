@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +19,7 @@ from typing import Any, Self
 import kombu.pools
 import psutil
 from celery import Celery
+from django.conf import settings
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -183,7 +184,12 @@ class Broker:
 
     @contextmanager
     def down(self) -> Iterator[None]:
-        """No broker inside this block: ours is killed; from any other this process is led to a dead port."""
+        """No broker inside this block, and a request's patience: ours is killed; any other is a dead port for us."""
+        with _patience(_of_a_request), self._away():
+            yield
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
         if self.process is not None:
             self.process.kill_group()
             try:
@@ -220,16 +226,26 @@ def broker_url(url: str) -> Iterator[None]:
         _lead_to(former)
 
 
-@contextmanager
-def broker_patience() -> Iterator[None]:
+def broker_patience() -> AbstractContextManager[None]:
     """This process waits for its broker as long as a worker does: on a busy machine half a second can be too short."""
-    former = celery_app.conf.broker_transport_options, celery_app.conf.broker_connection_timeout
-    patience_of_a_worker(celery_app.conf)
+    return _patience(patience_of_a_worker)
+
+
+def _of_a_request(conf: Any) -> None:
+    conf.broker_connection_timeout = settings.CELERY_BROKER_CONNECTION_TIMEOUT
+    conf.broker_transport_options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+
+
+@contextmanager
+def _patience(of_whom: Callable[[Any], None]) -> Iterator[None]:
+    conf = celery_app.conf
+    former = conf.broker_connection_timeout, conf.broker_transport_options
+    of_whom(conf)
     _reconnect()
     try:
         yield
     finally:
-        celery_app.conf.broker_transport_options, celery_app.conf.broker_connection_timeout = former
+        conf.broker_connection_timeout, conf.broker_transport_options = former
         _reconnect()
 
 

@@ -4,12 +4,15 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from io import StringIO
 from typing import Any
 
 import pytest
 from celery.exceptions import SoftTimeLimitExceeded
 
+from styleguide_example.core.backoff import backoff_seconds
+from styleguide_example.emails import attempts
 from styleguide_example.emails.tests.sending import Send, send_alone, send_in_a_burst
 
 
@@ -18,6 +21,12 @@ def send(request: pytest.FixtureRequest) -> Send:
     """Send one e-mail that is due. Whoever asks for this is called twice: what it says holds on both ways."""
     way: Send = request.param
     return way
+
+
+@pytest.fixture(autouse=True)
+def next_attempt_is_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jitter begins at nothing: now and then the next attempt was due before the test had looked (core/backoff.py)."""
+    monkeypatch.setattr(attempts, "backoff_seconds", partial(backoff_seconds, uniform=lambda _, longest: longest))
 
 
 @pytest.fixture

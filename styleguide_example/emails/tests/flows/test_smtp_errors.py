@@ -1,6 +1,6 @@
 import pytest
 
-from styleguide_example.common.tests.processes import Worker, broker_patience
+from styleguide_example.common.tests.processes import Worker
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import email_retry
@@ -16,8 +16,7 @@ class TestRetry:
     def test_is_asked_for_by_the_task_itself(self, worker: Worker, smtp: SMTPServer) -> None:
         smtp.fail("rcpt", "450 mailbox busy", "450 mailbox busy")
         worker.start()
-        with broker_patience():
-            email = wait_for_status(email_asked_for(), Email.Status.SENT)  # nobody sweeps
+        email = wait_for_status(email_asked_for(), Email.Status.SENT)  # nobody sweeps
 
         assert email.attempts == 3
         assert [attempt.smtp_code for attempt in email.failed_attempts.all()] == [450, 450]
