@@ -107,9 +107,9 @@ class TestRedact:
 
     @pytest.mark.parametrize("unit", ["a", "a.", "%40", "a@", "://", '"', "/confirm/", "@example.org"])
     def test_takes_no_time_for_a_line_of_a_megabyte(self, unit: str) -> None:
-        started_at = time.monotonic()
+        started_at = time.process_time()  # not what others make this process wait
         redact(unit * (1_000_000 // len(unit)))
-        assert time.monotonic() - started_at < 5
+        assert time.process_time() - started_at < 5
 
 
 class TestLinksMasked:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -71,12 +72,12 @@ def processes_of(tmp_path: Path) -> Iterator[Callable[[Path], list[str]]]:
 
     def processes(var_dir: Path) -> list[str]:
         found.update({process.pid: process for process in psutil.process_iter() if _var_dir(process) == str(var_dir)})
-        alive = [process for process in found.values() if process.is_running() and process.status() != "zombie"]
-        return [" ".join(process.cmdline()) for process in alive]
+        lines = [_line_of_living(process) for process in found.values()]
+        return [line for line in lines if line is not None]
 
     yield processes
     for process in found.values():
-        if process.is_running():
+        with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
@@ -84,4 +85,13 @@ def _var_dir(process: psutil.Process) -> str | None:
     try:
         return process.environ().get("VAR_DIR")
     except psutil.Error:  # ended meanwhile, or somebody else's
+        return None
+
+
+def _line_of_living(process: psutil.Process) -> str | None:
+    try:
+        if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return " ".join(process.cmdline())
+    except psutil.Error:  # ended meanwhile
         return None

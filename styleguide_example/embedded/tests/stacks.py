@@ -58,14 +58,17 @@ def stack_of(*stages: Mapping[str, str], lines: Lines, patience: float = 5) -> S
 
 def group_of(leader: int) -> list[str]:
     """The command lines of the living processes in the group of ``leader``."""
-    return [" ".join(process.cmdline()) for process in psutil.process_iter() if _is_member(process, leader)]
+    found = [_line_of_member(process, leader) for process in psutil.process_iter()]
+    return [line for line in found if line is not None]
 
 
-def _is_member(process: psutil.Process, leader: int) -> bool:
+def _line_of_member(process: psutil.Process, leader: int) -> str | None:
     try:
-        return os.getpgid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE
+        if os.getpgid(process.pid) != leader or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return " ".join(process.cmdline())
     except (psutil.Error, ProcessLookupError):  # ended meanwhile
-        return False
+        return None
 
 
 def leader_of(lines: Lines, name: str) -> int:

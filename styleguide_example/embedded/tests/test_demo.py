@@ -41,7 +41,7 @@ def demo(environment: dict[str, str]) -> Iterator[Process]:
 @pytest.mark.processes
 class TestDemo:
     def test_accounts_for_every_email_and_every_schedule(self, demo: Process, tmp_path: Path) -> None:
-        wait_until(lambda: "}" in demo.output, timeout=90)
+        wait_until(lambda: "}" in demo.output, timeout=300)
 
         assert json.loads(demo.lines[-1]) == {
             "emails_sent": EMAILS_PER_PERSON * len(PEOPLE),
@@ -57,11 +57,12 @@ class TestDemo:
         wait_until(lambda: list(tmp_path.iterdir()) == [])
 
     def test_stops_and_removes_everything_when_it_is_interrupted(self, demo: Process, tmp_path: Path) -> None:
-        demo.wait_for_line("Started broker, mail, web, worker, beat")
+        demo.wait_for_line("Started broker, mail, web, worker, beat", timeout=180)
 
         os.kill(demo.pid, signal.SIGTERM)
 
-        demo.wait_for_line("Interrupted. Everything was stopped and removed.")
+        # Not `wait_for_line`: it takes the end of the process for the end of its output.
+        wait_until(lambda: "Interrupted. Everything was stopped and removed." in demo.output, timeout=90)
         wait_until(lambda: list(tmp_path.iterdir()) == [])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.embedded.environment import PROJECT_DIR
-from styleguide_example.embedded.stack import StackError, product_commands, release_command
+from styleguide_example.embedded.stack import Ended, StackError, product_commands, release_command
 from styleguide_example.embedded.tests.stacks import (
     FAILING,
     PARENT,
@@ -64,12 +64,27 @@ class TestStack:
     def test_names_a_process_that_ended_and_its_last_words(self, lines: Lines) -> None:
         with (
             stack_of({"one": FAILING}, lines=lines) as stack,
-            pytest.raises(StackError, match="one ended with exit code 3 after 0 s") as raised,
+            pytest.raises(StackError, match=r"one ended with exit code 3 after \d+ s") as raised,
         ):
             stack.finish("one")
 
         assert raised.value.name == "one"
+        lines.wait_for("one", "no such luck")
         assert lines.of("one") == ["no such luck"]
+
+    def test_tells_how_long_a_process_ran(self, lines: Lines) -> None:
+        found: list[Ended] = []
+
+        def has_ended() -> bool:
+            found.extend(stack.ended())
+            return bool(found)
+
+        with stack_of({"one": FAILING}, lines=lines) as stack:
+            began = time.monotonic()
+            stack.start("one")
+            wait_until(has_ended)
+
+        assert 0 < found[0].seconds < time.monotonic() - began
 
     def test_kills_the_children_of_a_process_that_ended(self, lines: Lines) -> None:
         with stack_of({"one": PARENT}, lines=lines) as stack:
@@ -96,7 +111,20 @@ class TestStack:
         with stack_of({"one": "python -c 'import sys; print(sys.prefix)'"}, lines=lines) as stack:
             stack.finish("one")
 
+        lines.wait_for("one", sys.prefix)
         assert lines.of("one") == [sys.prefix]
+
+
+class TestEnded:
+    @pytest.mark.parametrize(
+        ("ended", "words"),
+        [
+            (Ended("one", 3, 0.4), "one ended with exit code 3 after 0 s"),
+            (Ended("one", -signal.SIGKILL, 12.6), "one was ended by SIGKILL after 13 s"),
+        ],
+    )
+    def test_tells_who_and_how_and_when(self, ended: Ended, words: str) -> None:
+        assert str(ended) == words
 
 
 RUNNER = """
