@@ -115,7 +115,10 @@ def has_ended(process: psutil.Process) -> bool:
 
 def is_at_rest(process: psutil.Process) -> bool:
     """Whether it does nothing: SIGSTOP has arrived, which takes a moment on a busy machine, or it has ended."""
-    return has_ended(process) or process.status() == psutil.STATUS_STOPPED
+    try:
+        return has_ended(process) or process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return True
 
 
 def wait_until(is_so: Callable[[], bool], *, what: str, seconds: float = 30, every: float = 0.05) -> None:

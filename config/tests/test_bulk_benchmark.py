@@ -68,9 +68,12 @@ class TestSink:
 
     def test_is_as_slow_as_it_is_told(self, sink: Sink) -> None:
         sink.behave(Latency("test", connection_ms=30, command_ms=10, message_ms=20))
-        began = time.monotonic()
-        send(sink, 1)  # EHLO, MAIL, RCPT and DATA
-        assert 0.09 <= sink.accepted_at(address(1)) - began < 0.5
+        took = []
+        for number in (1, 2, 3):
+            began = time.monotonic()
+            send(sink, number)  # EHLO, MAIL, RCPT and DATA
+            took.append(sink.accepted_at(address(number)) - began)
+        assert 0.09 <= min(took) < 0.5  # the others this machine may have kept waiting
 
     def test_lets_the_share_fail_that_it_is_told(self, sink: Sink) -> None:
         for share, error in (("transient", 450), ("permanent", 550)):

@@ -16,6 +16,21 @@ IMPOSSIBLE = Fault(3, at=0.04, kind="slow down", target=MAIL, seconds=0.1)
 BROKEN = Fault(4, at=0.06, kind="take down", target=MAIL, seconds=0.1)
 
 
+class Clock:
+    """Stands in for the module ``time``: it goes on only when somebody sleeps, and then exactly as long."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def time(self) -> float:
+        return self._now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self._now += seconds
+
+
 class Course:
     """What was said and done, in order."""
 
@@ -83,11 +98,14 @@ class TestBreaker:
 
 
 class TestFollow:
-    def test_begins_and_ends_each_at_its_time(self, course: Course) -> None:
+    def test_begins_and_ends_each_at_its_time(self, course: Course, monkeypatch: pytest.MonkeyPatch) -> None:
+        clock = Clock()
+        monkeypatch.setattr("faults.breaking.time", clock)
         follow(course.breaker, [MOMENT, LASTING], seconds=0.2)
         assert course.done == ["worker1 killed", "stopped", "going on"]
         (_, lasting) = course.breaker.happened
-        assert lasting.ended_at - lasting.began_at >= 0.09
+        assert (lasting.began_at, lasting.ended_at) == pytest.approx((LASTING.at, LASTING.ends_at))
+        assert clock.time() == pytest.approx(0.2)
 
     def test_goes_on_after_one_that_could_not_be_made_and_notes_it(self, course: Course) -> None:
         follow(course.breaker, [BROKEN, MOMENT], seconds=0.1)

@@ -20,7 +20,7 @@ FAMILY = """sh -c '
     trap "exit 0" TERM
     (trap "" TERM; while :; do sleep 60; done) & (trap "" TERM; while :; do sleep 60; done) &
     echo ready
-    while :; do sleep 0.05; done
+    wait
 '"""
 
 
@@ -56,8 +56,8 @@ def component(make: Make) -> Component:
 
 
 def _subshells(component: Component) -> list[psutil.Process]:
-    """The children that live on, without the sleeps that come and go."""
-    return [child for child in psutil.Process(component.pid).children() if child.name() == "sh"]
+    """The children that live on, without the sleeps of theirs."""
+    return psutil.Process(component.pid).children()
 
 
 class TestKill:

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, ViewportSize
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 DESKTOP, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=390, height=844)
-_DRAWN_MILLISECONDS = 5_000
+_DRAWN_MILLISECONDS = 15_000
 _SEVERE = {"serious", "critical"}
 #: By rule, what stands in the elements that are not ours to mend, and why they may stay.
 _EXCUSED = {

@@ -5,6 +5,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
+from time_machine import TimeMachineFixture
 
 from styleguide_example.api.tests.clients import token_client
 from styleguide_example.jobs.enums import JobState
@@ -27,7 +28,14 @@ def client(ada: User) -> Client:
     return token_client(ada)
 
 
+@pytest.fixture
+def one_moment(time_machine: TimeMachineFixture) -> None:
+    """What is told to the second must not depend on how long the test takes."""
+    time_machine.move_to(timezone.now(), tick=False)
+
+
 class TestJobApi:
+    @pytest.mark.usefixtures("one_moment")
     def test_tells_of_one_that_runs(self, client: Client, ada: User) -> None:
         job = job_running_make(
             owner=ada,
@@ -134,6 +142,7 @@ class TestJobApi:
         assert response.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.usefixtures("one_moment")
 class TestTimeLeft:
     def test_of_a_batch_is_the_one_that_its_page_shows(self, client: Client, ada: User) -> None:
         now = timezone.now()

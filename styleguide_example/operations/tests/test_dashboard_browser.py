@@ -11,6 +11,9 @@ from styleguide_example.common.tests.browsers import CHROMIUM, chromium
 from styleguide_example.operations.tests.rows import email_due
 from styleguide_example.users.tests.factories import user_staff
 
+#: How long anything may take on a busy machine.
+PATIENCE_MILLISECONDS = 20_000
+
 pytestmark = [
     pytest.mark.once,
     pytest.mark.processes,
@@ -29,6 +32,7 @@ def page(live_server: Any) -> Iterator[Page]:
         session = client.cookies["sessionid"].value
         tab.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = tab.new_page()
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         page.clock.install()
         page.goto(f"{live_server.url}/admin/")
         yield page

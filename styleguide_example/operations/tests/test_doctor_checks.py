@@ -1,6 +1,7 @@
 """What each check finds, and that it says what to do."""
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,10 +10,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
+from time_machine import TimeMachineFixture
 
 from config.env import env
 from styleguide_example.common.tests.databases import DatabaseAway
-from styleguide_example.common.tests.processes import Queue, broker_url, refused_port
+from styleguide_example.common.tests.processes import Queue, broker_url, refused_port, wait_until
 from styleguide_example.emails.enums import FailureKind
 from styleguide_example.emails.models import Email, SendingPace
 from styleguide_example.emails.tests.factories import email_ended, emails_left_behind
@@ -20,6 +22,7 @@ from styleguide_example.emails.tests.smtp_server import SILENCE, SMTPServer
 from styleguide_example.jobs.enums import Scope
 from styleguide_example.jobs.services import job_pause
 from styleguide_example.jobs.tests.factories import JobFactory, kind_known
+from styleguide_example.operations.bounded import Asked
 from styleguide_example.operations.doctor import beat, broker, database, environment, mail, work
 from styleguide_example.operations.doctor.findings import Finding, Severity
 from styleguide_example.operations.tests.rows import email_sent_at
@@ -53,7 +56,10 @@ class TestDatabase:
         with connection.execute_wrapper(DatabaseAway(times=1)):
             assert "does not answer: server closed the connection" in _only(database.database(1), ERROR)
 
-    def test_whose_clock_differs_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_whose_clock_differs_is_found(
+        self, monkeypatch: pytest.MonkeyPatch, time_machine: TimeMachineFixture
+    ) -> None:
+        time_machine.move_to(timezone.now(), tick=False)  # however long this takes
         for seconds, severity in ((1, OK), (-5, WARNING), (40, ERROR)):
             wrong = timezone.now() - timedelta(seconds=seconds)
             monkeypatch.setattr(database, "moment_now", lambda rows, wrong=wrong: wrong)
@@ -153,17 +159,34 @@ class TestEmails:
         assert title == "Nothing is sent to default/example.com for a while: 421 [address]"
 
 
+class _AnsweredFirst:
+    """Asks as the product does, and lets it go on when all but one of ``count`` servers have had time to answer."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._asked: list[Asked[Finding]] = []
+
+    def __call__(self, question: Callable[[], Finding]) -> Asked[Finding]:
+        self._asked.append(Asked(question))
+        if len(self._asked) == self._count:
+            wait_until(lambda: sum(each.is_over for each in self._asked) == self._count - 1)
+        return self._asked[-1]
+
+
 class TestMailServers:
     def test_answer_and_get_no_e_mail(self, smtp: SMTPServer) -> None:
-        assert _only(mail.mail_servers(1), OK).endswith(f":{smtp.port}) answers.")
+        assert _only(mail.mail_servers(30), OK).endswith(f":{smtp.port}) answers.")
         assert smtp.received == []
 
     def test_that_are_away(self, smtp: SMTPServer, settings: Settings) -> None:
         with refused_port() as port:
             settings.EMAIL_PORT = port
-            assert "does not let us in" in _only(mail.mail_servers(1), ERROR)
+            assert "does not let us in" in _only(mail.mail_servers(30), ERROR)
 
-    def test_that_hang_are_named_and_hide_no_other(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_that_hang_are_named_and_hide_no_other(
+        self, smtp: SMTPServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(mail, "Asked", _AnsweredFirst(3))
         with SMTPServer() as silent:
             silent.script["connect"].append(SILENCE)
             server = {"BACKEND": settings.EMAIL_BACKEND, "host": "127.0.0.1", "port": silent.port}
@@ -178,7 +201,7 @@ class TestMailServers:
 
     def test_that_are_none_are_named(self, settings: Settings) -> None:
         settings.EMAIL_SENDING_SERVERS = {}
-        assert "is no mail server but django.core.mail.backends.locmem" in _only(mail.mail_servers(1), WARNING)
+        assert "is no mail server but django.core.mail.backends.locmem" in _only(mail.mail_servers(30), WARNING)
 
 
 class TestJobs:

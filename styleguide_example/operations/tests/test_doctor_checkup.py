@@ -20,8 +20,8 @@ def _ill(seconds: float) -> list[Finding]:
     return [error("Ill.", advice="Rest.")]
 
 
-def _said(*checks: Check, seconds: float = 1) -> dict[str, tuple[Severity, str]]:
-    return {check.name: (found[0].severity, found[0].title) for check, found in checkup(checks, seconds=seconds)}
+def _said(*checks: Check) -> dict[str, tuple[Severity, str]]:
+    return {check.name: (found[0].severity, found[0].title) for check, found in checkup(checks, seconds=30)}
 
 
 class TestCheckup:
@@ -60,10 +60,13 @@ class TestCheckup:
             over.wait(30)
             return []
 
-        said = _said(Check("a", "A", hanging), Check("b", "B", _well), seconds=0.05)
+        findings = checkup([Check("a", "A", hanging), Check("b", "B", _well)], seconds=0.05)
+        _, (hung,) = next(findings)
+        monkeypatch.setattr(doctor, "GRACE_SECONDS", 30)  # on a busy machine also who is well needs a moment
+        _, (well,) = next(findings)
         over.set()
-        assert said["a"] == (Severity.ERROR, "There was no answer within 0.05 seconds.")
-        assert said["b"][0] is Severity.OK
+        assert (hung.severity, hung.title) == (Severity.ERROR, "There was no answer within 0.05 seconds.")
+        assert well.severity is Severity.OK
 
 
 class TestChecks:

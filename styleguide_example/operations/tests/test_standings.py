@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
+from time_machine import TimeMachineFixture
 
 from styleguide_example.emails.enums import SuppressionReason
 from styleguide_example.emails.models import Suppression
@@ -18,6 +19,12 @@ from styleguide_example.operations.tests.rows import beat_leading, email_due, em
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture
+def one_moment(time_machine: TimeMachineFixture) -> None:
+    """What is told to the second must not depend on how long the test takes."""
+    time_machine.move_to(timezone.now(), tick=False)
+
+
 def _read(*topics: Topic) -> Standings:
     return standings_read(topics or [*Topic], now=timezone.now())
 
@@ -27,6 +34,7 @@ def _said(lines: list[Line]) -> list[tuple[str, int, int]]:
 
 
 class TestStandingsRead:
+    @pytest.mark.usefixtures("one_moment")
     def test_counts_e_mails_that_are_due_by_priority_with_the_age_of_the_oldest(self) -> None:
         email_due(seconds=90, priority=5)
         email_due(seconds=30, priority=5)
@@ -59,6 +67,7 @@ class TestStandingsRead:
         assert (slow.name, slow.count, slow.paused, slow.is_too_old) == ("slow", 1, 0, True)
         assert (default.count, default.paused, default.is_too_old) == (0, 2, False)
 
+    @pytest.mark.usefixtures("one_moment")
     def test_counts_jobs_that_are_due_by_queue_the_longest_first(self, settings: Settings) -> None:
         now, default = timezone.now(), settings.CELERY_TASK_DEFAULT_QUEUE
         JobFactory.create(next_attempt_at=now - timedelta(seconds=40))

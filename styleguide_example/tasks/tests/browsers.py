@@ -11,13 +11,14 @@ from playwright.sync_api import Locator, Page, expect, sync_playwright
 from styleguide_example.tasks.tests.admins import DRIFT, LIST, page_of
 from styleguide_example.users.models import User
 
-PATIENCE_MILLISECONDS = 5_000
+#: The first page of a browser that has just started brings many files; on a busy machine that takes long.
+PATIENCE_MILLISECONDS = 20_000
 PASSWORD = "correct horse battery staple"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 class AdminBrowser:
-    """One tab. Whatever it waits for, it waits for 5 seconds at most."""
+    """One tab. Whatever it waits for, it waits for 20 seconds at most."""
 
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
@@ -79,6 +80,7 @@ def admin_browser(base_url: str, *, javascript: bool = True) -> Iterator[AdminBr
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         page = browser.new_context(java_script_enabled=javascript).new_page()
         page.set_default_timeout(PATIENCE_MILLISECONDS)
+        expect.set_options(timeout=PATIENCE_MILLISECONDS)
         page.on("console", lambda message: complaints.append(f"{message.text} {message.location['url']}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.append(request.url) if base_url not in request.url else None)

@@ -16,7 +16,15 @@ from styleguide_example.common.tests.racing import race
 from styleguide_example.tasks.leadership import LEASE_SECONDS, STANDBY_SECONDS, Leadership
 from styleguide_example.tasks.models import BeatLeader, ScheduleRun
 from styleguide_example.tasks.scheduler import LeasedScheduler
-from styleguide_example.tasks.tests.beats import NOON, SECOND, Beat, due_written, lease_run_out, schedule_make
+from styleguide_example.tasks.tests.beats import (
+    NOON,
+    SECOND,
+    Beat,
+    due_written,
+    in_an_hour,
+    lease_run_out,
+    schedule_make,
+)
 from styleguide_example.tasks.timing import Every
 
 pytestmark = pytest.mark.django_db
@@ -132,19 +140,17 @@ class TestLeadershipAtOnce:
 
     @pytest.mark.postgresql
     @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one write at a time anyway")
-    def test_is_not_taken_over_in_the_middle_of_a_transaction(self) -> None:
+    def test_is_not_taken_over_in_the_middle_of_a_transaction(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The lease runs out while a batch is written; the row's lock holds until that is committed."""
-        leadership = Leadership(seconds=0.3)
-        assert leadership.take()
+        leadership = _taken()
+        monkeypatch.setattr("styleguide_example.tasks.leadership.Now", in_an_hour)
         with ThreadPoolExecutor(1) as pool:
             with transaction.atomic():
                 assert leadership.keep()
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_sleep(0.5)")
                 taking = pool.submit(_take_elsewhere)
                 with pytest.raises(TimeoutError):
                     taking.result(timeout=0.5)
-            assert taking.result(timeout=10)
+            assert taking.result(timeout=30)
 
 
 class TestTwoBeats:

@@ -1,7 +1,5 @@
 """A leader that is paused inside a transaction holds the row on which the next one waits."""
 
-import time
-
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -9,6 +7,7 @@ from styleguide_example.common.tests.racing import meanwhile
 from styleguide_example.tasks.celery import idle_transaction_limit
 from styleguide_example.tasks.leadership import LEASE_SECONDS, Leadership
 from styleguide_example.tasks.models import BeatLeader
+from styleguide_example.tasks.tests.beats import in_an_hour
 
 pytestmark = [
     pytest.mark.postgresql,
@@ -32,9 +31,9 @@ class TestIdleTransactionLimit:
 
     def test_ends_the_transaction_of_a_paused_leader(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("styleguide_example.tasks.celery.IDLE_TRANSACTION_LIMIT", "300ms")
-        idle_transaction_limit(connection)
-        paused = Leadership(seconds=0.1)
+        paused = Leadership()
         assert paused.take()
+        monkeypatch.setattr("styleguide_example.tasks.leadership.Now", in_an_hour)
         with pytest.raises(DatabaseError), transaction.atomic():
             _pause_inside(paused)
         connection.close()
@@ -45,7 +44,13 @@ class TestIdleTransactionLimit:
 def _pause_inside(paused: Leadership) -> None:
     """Another beat takes over although the row was locked when this one stopped."""
     assert paused.keep()
-    time.sleep(0.2)  # the lease is over
-    with meanwhile(Leadership().take) as taking:
-        assert taking.result(timeout=5)
+    idle_transaction_limit(connection)  # not before, because on a busy machine also who is not paused is idle for long
+    with meanwhile(_take) as taking:
+        assert taking.result(timeout=20)
     assert paused.keep()
+
+
+def _take() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '30s'")  # without the limit each would wait for the other for ever
+    return Leadership().take()

@@ -68,6 +68,12 @@ def _is_gone() -> bool:
 
 @pytest.mark.django_db(transaction=True)
 class TestPresence:
+    @pytest.fixture(autouse=True)
+    def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """On a busy machine what is waited for may take longer than a worker waits."""
+        monkeypatch.setattr(presence, "FAREWELL_SECONDS", 30)
+        monkeypatch.setattr(presence, "FORK_SECONDS", 30)
+
     def test_is_a_row_from_the_start_of_a_worker_to_its_end(self, request_active: Asked) -> None:
         presence_begin(Consumer())
         wait_until(_is_there)
