@@ -32,6 +32,7 @@ def lives(worker: Worker) -> Lives:
         wait_until(lambda: sent.exists() or process.has_ended)
 
         assert not process.has_ended, process.output
+        process.wait_for_line("email_sent")  # what it wrote before has been read by then
         assert [child.pid for child in process.children()] == pool
         Email.objects.filter(pk=email.pk).update(**_columns(before, email))
         assert rows_everywhere() == before

@@ -5,6 +5,7 @@ The limits themselves are in ``users/tests`` and ``common/tests/test_rate_limits
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from pytest_django import Settings
 
 from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import PASSWORD, user_confirmed
+from styleguide_example.users.tests.windows import window_begun
 
 pytestmark = [pytest.mark.once, pytest.mark.django_db]
 
@@ -30,6 +32,13 @@ SPELLINGS = [
     "\uff41\uff44\uff41@example.com",
     "Ada@Example.Com ",
 ]
+
+
+@pytest.fixture(autouse=True)
+def _no_window_ends() -> Iterator[None]:
+    """While the test counts."""
+    with window_begun():
+        yield
 
 
 class TestSignIn:

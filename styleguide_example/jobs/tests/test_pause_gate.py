@@ -71,11 +71,17 @@ class TestPauseGate:
         assert self._start(task, DEFAULT) == states.SUCCESS
 
     def test_asks_the_database_no_more_than_once_in_two_seconds_when_nothing_is_paused(
-        self, task: WakeUpTask, django_assert_num_queries: DjangoAssertNumQueries
+        self, task: WakeUpTask, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
+        now = 1000.0
+        monkeypatch.setattr("styleguide_example.jobs.pauses.time.monotonic", lambda: now)
         with django_assert_num_queries(1):
             for _ in range(10):
                 self._start(task, DEFAULT)
+                now += 0.19
+        now += 0.11
+        with django_assert_num_queries(1):
+            self._start(task, DEFAULT)
 
     def test_lets_the_engine_room_go_on(self, task: WakeUpTask, monkeypatch: pytest.MonkeyPatch) -> None:
         job_pause(scope=Scope.QUEUE, name=DEFAULT)

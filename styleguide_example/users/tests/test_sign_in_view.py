@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from styleguide_example.users.tests.factories import PASSWORD, UserFactory, user_confirmed, user_onboarded, user_staff
+from styleguide_example.users.tests.windows import window_begun
 
 pytestmark = pytest.mark.django_db
 
@@ -127,6 +129,12 @@ class TestSignInView:
 
 
 class TestSignInViewOverTheLimit:
+    @pytest.fixture(autouse=True)
+    def no_window_ends(self) -> Iterator[None]:
+        """While the test counts."""
+        with window_begun():
+            yield
+
     def test_stops_guessing_at_one_account_even_with_the_right_password(
         self, client: Client, settings: Settings
     ) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -13,6 +13,7 @@ from styleguide_example.emails.models import Email
 from styleguide_example.users.models import User
 from styleguide_example.users.tests.factories import UserFactory, user_confirmed, user_onboarded
 from styleguide_example.users.tests.letters import letters_to, link_in
+from styleguide_example.users.tests.windows import window_begun
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +131,12 @@ class TestSignUpView:
 
 
 class TestSignUpViewOverTheLimit:
+    @pytest.fixture(autouse=True)
+    def no_window_ends(self) -> Iterator[None]:
+        """While the test counts."""
+        with window_begun():
+            yield
+
     def test_counts_an_address_in_all_its_spellings(self, client: Client, settings: Settings) -> None:
         settings.RATE_LIMIT_SIGN_UPS_PER_ADDRESS = 2
 

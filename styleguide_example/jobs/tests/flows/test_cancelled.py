@@ -28,12 +28,12 @@ class TestCancelled:
         job = job_start(kind=PLAIN, parameters=workers.work_at_gate(), options=SOON)
         workers.wait_for_begun()
         job_cancel(job=job)
-        job = wait_for_state(job, JobState.REVOKED, timeout=5)
+        job = wait_for_state(job, JobState.REVOKED)
         assert job.error_code == ErrorCode.CANCELLED
         assert workers.done() == []
 
     def test_while_its_worker_dies_is_not_begun_again(self, workers: Workers) -> None:
-        first = workers.start()
+        first = workers.start(JOB_LEASE_SECONDS=2)
         job = job_start(kind=RESUMING, parameters=workers.work_at_gate(is_silent=True), options=SOON)
         workers.wait_for_begun()
         job_cancel(job=job)

@@ -34,7 +34,7 @@ class TestFanOut:
             return seen[-1] >= CHILDREN * share
 
         for kill in range(KILLS):
-            worker = workers.start(concurrency=CONCURRENCY, JOB_BATCH_WINDOW=WINDOW)
+            worker = workers.start(concurrency=CONCURRENCY, JOB_BATCH_WINDOW=WINDOW, JOB_LEASE_SECONDS=5)
             wait_until(lambda share=(kill + 1) / (KILLS + 2): has_come(share), timeout=60 + CHILDREN / 5)  # type: ignore[misc]
             worker.kill_group()
         workers.start(concurrency=CONCURRENCY, JOB_BATCH_WINDOW=WINDOW)

@@ -15,7 +15,7 @@ SOON = Options(person_waits=True)
 
 class TestKilledWorker:
     def test_leaves_a_job_that_may_resume_to_the_next_one(self, workers: Workers) -> None:
-        first = workers.start()
+        first = workers.start(JOB_LEASE_SECONDS=2)
         job = job_start(kind=RESUMING, parameters=workers.work_at_gate(steps=2), options=SOON)
         workers.wait_for_begun()
         first.kill_group()
@@ -28,7 +28,7 @@ class TestKilledWorker:
         assert workers.done() == [str(job.pk)]
 
     def test_ends_a_job_that_may_not(self, workers: Workers) -> None:
-        first = workers.start()
+        first = workers.start(JOB_LEASE_SECONDS=2)
         job = job_start(kind=PLAIN, parameters=workers.work_at_gate(), options=SOON)
         workers.wait_for_begun()
         first.kill_group()
@@ -39,7 +39,7 @@ class TestKilledWorker:
         assert workers.begun() == [str(job.pk)]
 
     def test_in_its_pool_alone_is_brought_back_by_the_same_worker(self, workers: Workers) -> None:
-        worker = workers.start()
+        worker = workers.start(JOB_LEASE_SECONDS=2)
         job = job_start(kind=RESUMING, parameters=workers.work_at_gate(), options=SOON)
         workers.wait_for_begun()
         workers.open_gate()
@@ -59,7 +59,7 @@ class TestKilledWorker:
 
     def test_that_shows_to_be_alive_keeps_a_silent_job(self, workers: Workers) -> None:
         """Its body reports nothing for longer than the lease."""
-        workers.start(JOB_LEASE_SECONDS=1, JOB_HEARTBEAT_SECONDS=0.2)
+        workers.start(JOB_LEASE_SECONDS=5, JOB_HEARTBEAT_SECONDS=0.2)
         job = job_start(kind=PLAIN, parameters=workers.work_at_gate(is_silent=True), options=SOON)
         workers.wait_for_begun()
         first_lease = read(job).lease_expires_at

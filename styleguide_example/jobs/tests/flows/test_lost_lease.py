@@ -9,6 +9,8 @@ from styleguide_example.jobs.tests.work import PLAIN, RESUMING
 pytestmark = [pytest.mark.no_services, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 SOON = Options(person_waits=True)
+#: It writes each report: also the one after the gate, before which it may have been stopped.
+LATE = {"JOB_LEASE_SECONDS": 2, "JOB_PROGRESS_SECONDS": 0}
 
 
 class TestLostLease:
@@ -18,8 +20,8 @@ class TestLostLease:
         ids=["at its next report", "at its end"],
     )
     def test_leaves_the_late_worker_without_effect(self, workers: Workers, is_silent: bool, said: str) -> None:  # noqa: FBT001
-        late = workers.start()
-        asked = workers.work_at_gate(is_silent=is_silent)
+        late = workers.start(**LATE)
+        asked = workers.work_at_gate(is_silent=is_silent, steps=0 if is_silent else 1)
         job = job_start(kind=RESUMING, parameters=asked, options=SOON)
         workers.wait_for_begun()
         late.pause()
@@ -35,8 +37,8 @@ class TestLostLease:
         assert Job.objects.values().get() == before
 
     def test_of_a_job_that_may_not_resume_stays_its_end(self, workers: Workers) -> None:
-        late = workers.start()
-        job = job_start(kind=PLAIN, parameters=workers.work_at_gate(), options=SOON)
+        late = workers.start(**LATE)
+        job = job_start(kind=PLAIN, parameters=workers.work_at_gate(steps=1), options=SOON)
         workers.wait_for_begun()
         late.pause()
         workers.start()
