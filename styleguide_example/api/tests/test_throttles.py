@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from styleguide_example.api.tests.clients import session_client, token_client
 from styleguide_example.api.tests.endpoints import bodies
 from styleguide_example.common.models import RateLimit
 from styleguide_example.users.tests.factories import user_onboarded
+from styleguide_example.users.tests.windows import window_begun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("styleguide_example.api.tests.endpoints")]
 
@@ -17,11 +19,13 @@ ADDRESS = "/api/free/"
 
 
 @pytest.fixture(autouse=True)
-def limits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def limits(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.API_READS_PER_MINUTE = 2
     settings.API_CHANGES_PER_WINDOW = 2
     monkeypatch.setitem(bodies, "get", lambda request: {})
     monkeypatch.setitem(bodies, "post", lambda request: {})
+    with window_begun():
+        yield
 
 
 class TestReadThrottle:
