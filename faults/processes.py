@@ -86,6 +86,7 @@ class Logged(Process):
                     self.lines.append(line)
                     self._changed.notify_all()
         with self._changed:
+            self._is_read = True
             self._changed.notify_all()
 
 

@@ -37,6 +37,7 @@ class Process:
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
         self.lines: list[str] = []
         self._changed = threading.Condition()
+        self._is_read = False  # to its last line
         self._popen = subprocess.Popen(  # noqa: S603  the command is a test's own
             command,
             cwd=ROOT,
@@ -64,9 +65,7 @@ class Process:
     def wait_for_line(self, text: str, timeout: float = 30) -> None:
         """Return when a line with ``text`` was printed."""
         with self._changed:
-            found = self._changed.wait_for(
-                lambda: any(text in line for line in self.lines) or self._popen.poll() is not None, timeout
-            )
+            found = self._changed.wait_for(lambda: any(text in line for line in self.lines) or self._is_read, timeout)
         assert found, f"no {text!r} after {timeout} s in:\n{self.output}"
         assert any(text in line for line in self.lines), f"ended without {text!r}:\n{self.output}"
 
@@ -125,6 +124,7 @@ class Process:
                     self.lines.append(line)
                     self._changed.notify_all()
         with self._changed:
+            self._is_read = True
             self._changed.notify_all()
 
 

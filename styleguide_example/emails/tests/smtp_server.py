@@ -73,7 +73,7 @@ class SMTPServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), _Conversation)
         self.received: list[Received] = []
         self.connections = 0
-        self.connected = 0
+        self.connected: set[_Conversation] = set()
         self.connected_peak = 0
         self.farewells = 0
         self.script: dict[str, deque[str]] = defaultdict(deque)
@@ -149,8 +149,8 @@ class _Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         with self.server.arrived:
             self.server.connections += 1
-            self.server.connected += 1
-            self.server.connected_peak = max(self.server.connected, self.server.connected_peak)
+            self.server.connected.add(self)
+            self.server.connected_peak = max(len(self.server.connected), self.server.connected_peak)
         try:
             if self.server.tls_at_once:
                 self._start_tls()
@@ -160,8 +160,11 @@ class _Conversation(socketserver.StreamRequestHandler):
         except (_HungUpError, ConnectionError, ssl.SSLError):
             return
         finally:
-            with self.server.arrived:
-                self.server.connected -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        with self.server.arrived:
+            self.server.connected.discard(self)
 
     def finish(self) -> None:
         super().finish()
@@ -203,6 +206,7 @@ class _Conversation(socketserver.StreamRequestHandler):
                     self._answer("noop", "250 ok")
                 case "QUIT":
                     self.server.farewells += 1
+                    self._leave()  # before the client, who opens its next one as soon as it has read this
                     self._answer("quit", "221 bye")
                     return
                 case _:

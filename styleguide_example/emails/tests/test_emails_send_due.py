@@ -1,7 +1,6 @@
 """A burst: whatever is due, over several connections, in few statements."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,13 +13,16 @@ from django.utils import timezone
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from styleguide_example.common.tests.processes import wait_until
 from styleguide_example.common.tests.racing import race
 from styleguide_example.core.enums import Priority
+from styleguide_example.emails import backends, bursts
 from styleguide_example.emails.bursts import emails_send_due
 from styleguide_example.emails.claims import SUSPECT, emails_claim
 from styleguide_example.emails.models import Email
 from styleguide_example.emails.services import Attachment
 from styleguide_example.emails.tests.factories import email_asked_for, emails_left_behind
+from styleguide_example.emails.tests.life_workers import conversations_end
 from styleguide_example.emails.tests.sending import burst, farewell
 from styleguide_example.emails.tests.smtp_server import HANG_UP, SMTPServer
 
@@ -32,6 +34,7 @@ SENT, SENDING, FAILED = Email.Status.SENT, Email.Status.SENDING, Email.Status.FA
 @pytest.fixture(autouse=True)
 def four_connections(settings: Settings) -> None:
     settings.EMAIL_SENDING_CONNECTIONS = 4
+    settings.EMAIL_SENDING_BURST_SECONDS = 60  # it ends when all is sent, however busy the machine is
 
 
 def _send_due() -> int:
@@ -146,14 +149,17 @@ class TestEmailsSendDue:
 
 
 def _unhurried(execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any) -> Any:
-    """A database that is not on this machine."""
-    time.sleep(0.02)
+    """A database that is not on this machine: while it is asked, all conversations that are under way end."""
+    conversations_end()
     return execute(sql, params, many, context)
 
 
 class TestStatements:
-    def test_are_few_for_each_email(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_are_few_for_each_email(
+        self, smtp: SMTPServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """While the database is busy answers come together, and what came together is recorded together."""
+        monkeypatch.setattr(bursts, "LOOK_AGAIN_SECONDS", 60.0)  # those by the clock say nothing about an e-mail
         settings.EMAIL_SENDING_CONNECTIONS = 8
         emails_left_behind(8)
         _send_due()  # connections are open now
@@ -207,7 +213,7 @@ class TestConnections:
         emails_left_behind(12)
         _send_due()
         farewell()
-        assert smtp.farewells == 4
+        wait_until(lambda: smtp.farewells == 4)
 
     def test_are_opened_again_when_the_server_hangs_up_between_messages(self, smtp: SMTPServer) -> None:
         smtp.fail("next", *[HANG_UP] * 5)
@@ -216,7 +222,10 @@ class TestConnections:
         assert smtp.copies() == {email.message_id: 1 for email in emails}
         assert set(Email.objects.values_list("attempts", flat=True)) == {1}
 
-    def test_are_renewed_when_they_are_worn(self, smtp: SMTPServer, settings: Settings) -> None:
+    def test_are_renewed_when_they_are_worn(
+        self, smtp: SMTPServer, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backends, "_FAREWELL_SECONDS", 60)  # else one that was not heard yet is still there
         settings.EMAIL_CONNECTION_MAX_MESSAGES = 5
         emails_left_behind(40)
         assert _send_due() == 40

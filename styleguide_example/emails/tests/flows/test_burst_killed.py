@@ -1,6 +1,7 @@
 """Worker processes that are killed in the middle of a burst."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -23,10 +24,10 @@ MOMENTS = [
 ]
 
 
-def _burst_stuck(worker: Worker, smtp: SMTPServer, step: str, answer: str) -> Process:
-    """A worker in the middle of a burst, all its connections at ``step``."""
+def _burst_stuck(worker: Worker, smtp: SMTPServer, step: str, answer: str, **settings: Any) -> Process:
+    """A worker in the middle of a burst, all its connections at ``step``, which holds the others still."""
     smtp.fail(step, *[answer] * CONNECTIONS)
-    process = worker.start()
+    process = worker.start(EMAIL_SENDING_BURST_SECONDS=60, **settings)
     email_send_due_task.apply_async()
     wait_until(lambda: not smtp.script[step])
     return process
@@ -67,7 +68,7 @@ class TestKilledInABurst:
 
     def test_in_the_pool_alone_is_brought_back_by_the_same_worker(self, worker: Worker, smtp: SMTPServer) -> None:
         emails = emails_left_behind(30)
-        process = _burst_stuck(worker, smtp, "rcpt", HOLD)
+        process = _burst_stuck(worker, smtp, "rcpt", HOLD, EMAIL_SENDING_LEASE_SECONDS=5)
         _kill_children(process)
         smtp.released.set()
 
@@ -82,7 +83,9 @@ class TestKilledInABurst:
         smtp.seconds_per_message = 0.2  # so that the others are held when it strikes
         (poison,) = emails_left_behind(1, to=["poison@example.org"])
         others = emails_left_behind(7)
-        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap, EMAIL_SENDING_BURST_FROM=0)
+        process = worker.start(
+            EMAIL_SENDING_MAX_ATTEMPTS=cap, EMAIL_SENDING_BURST_FROM=0, EMAIL_SENDING_LEASE_SECONDS=5
+        )
         email_send_due_task.apply_async()
 
         def die_of_it() -> None:

@@ -58,7 +58,7 @@ class TestKilledWorker:
 
     def test_of_the_pool_alone_is_brought_back_by_the_same_worker(self, worker: Worker, smtp: SMTPServer) -> None:
         smtp.fail("body", SILENCE)
-        process = worker.start()
+        process = worker.start(EMAIL_SENDING_LEASE_SECONDS=5)
         email = email_asked_for()
         assert smtp.reached["body"].wait(20)
         for child in process.children():
@@ -72,7 +72,7 @@ class TestKilledWorker:
     ) -> None:
         cap = 2
         smtp.silent_for.add("poison@example.org")
-        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap)
+        process = worker.start(EMAIL_SENDING_MAX_ATTEMPTS=cap, EMAIL_SENDING_LEASE_SECONDS=5)
         poison, other = email_asked_for(to=["poison@example.org"]), email_asked_for()
         for _ in range(cap):
             assert smtp.reached["body"].wait(20)

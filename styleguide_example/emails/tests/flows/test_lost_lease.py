@@ -15,7 +15,7 @@ BURST = 60
 class TestLostLease:
     def test_leaves_the_late_worker_without_effect_on_the_row(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("message", HOLD)
-        late = worker.start(EMAIL_SENDING_BURST_SECONDS=BURST)
+        late = worker.start(EMAIL_SENDING_BURST_SECONDS=BURST, EMAIL_TIMEOUT_AFTER_DATA_SECONDS=60)
         email = way.ask()
         assert smtp.reached["message"].wait(20)
         late.pause()
@@ -35,7 +35,7 @@ class TestLostLease:
 
     def test_before_the_wire_sends_nothing(self, worker: Worker, way: Way, smtp: SMTPServer) -> None:
         smtp.fail("ehlo", HOLD)
-        late = worker.start(EMAIL_SENDING_BURST_SECONDS=BURST)
+        late = worker.start(EMAIL_SENDING_BURST_SECONDS=BURST, EMAIL_TIMEOUT_SECONDS=60)
         email = way.ask()
         assert smtp.reached["ehlo"].wait(20)
         late.pause()

@@ -1,3 +1,4 @@
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,7 @@ def sites(worker: Worker, smtp: SMTPServer) -> Iterator[list[Site]]:
             "CELERY_BROKER_URL": network.url(celery_app.conf.broker_url),
             "EMAIL_URL": network.url(f"smtp://127.0.0.1:{smtp.port}"),
             "EMAIL_SENDING_CONNECTIONS": str(CONNECTIONS),
+            "EMAIL_SENDING_LEASE_SECONDS": "6",  # only the one that is cut off loses some
         }
         running = [Site(machine, Worker(environment, prefix=machine.prefix)) for machine in network.machines]
         yield running
@@ -103,7 +105,7 @@ class TestMachines:
         before = _rows()
 
         sites[0].machine.connect()
-        late.wait_for_line("email_sent_after_lease_lost")
+        late.wait_for_line("email_sent_after_lease_lost", timeout=60)
 
         assert _rows() == before
         doubled = {message_id: copies for message_id, copies in smtp.copies().items() if copies > 1}
@@ -115,6 +117,14 @@ class TestMachines:
 
 
 def _rate(smtp: SMTPServer, *, emails: int) -> float:
+    """Messages per second: of two measurements that agree, or the middle one of three; a pause spoils one of them."""
+    rates = [_rate_once(smtp, emails=emails) for _ in range(2)]
+    if max(rates) > 1.1 * min(rates):
+        rates.append(_rate_once(smtp, emails=emails))
+    return statistics.median(rates)
+
+
+def _rate_once(smtp: SMTPServer, *, emails: int) -> float:
     """Send so many. Returns messages per second, without those of the beginning and of the end."""
     already = len(smtp.received)
     _write(emails)
@@ -144,7 +154,7 @@ def _sweep_until(condition: Callable[[], bool]) -> None:
             last_sweep_at = time.monotonic()
         return condition()
 
-    wait_until(swept)
+    wait_until(swept, timeout=60)
 
 
 def _all_are_sent() -> bool:
