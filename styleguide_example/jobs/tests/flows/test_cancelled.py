@@ -28,7 +28,7 @@ class TestCancelled:
         job = job_start(kind=PLAIN, parameters=workers.work_at_gate(), options=SOON)
         workers.wait_for_begun()
         job_cancel(job=job)
-        job = wait_for_state(job, JobState.REVOKED)
+        job = wait_for_state(job, JobState.REVOKED, timeout=5)
         assert job.error_code == ErrorCode.CANCELLED
         assert workers.done() == []
 

@@ -24,9 +24,9 @@ class TestTerminated:
         workers.wait_for_begun()
 
         job_terminate(job=job, by=staff, reason="It hangs")
-        job = wait_for_state(job, JobState.REVOKED)
+        job = wait_for_state(job, JobState.REVOKED, timeout=5)
         assert job.error_code == ErrorCode.TERMINATED
-        wait_until(lambda: not process.is_running())
+        wait_until(lambda: not process.is_running(), timeout=5)
 
         other = job_start(kind=PLAIN, parameters=workers.work(), options=SOON)
         wait_for_state(other, JobState.SUCCESS)

@@ -72,7 +72,7 @@ class TestTakeover:
         wait_for_runs(row, number=2)
 
         paused.pause()
-        wait_until(lambda: leads(successor))
+        wait_until(lambda: leads(successor), timeout=15)  # the contract, not a benchmark
         wait_for_runs(row, number=2, after=last_due(row))
         paused.resume()
         paused.wait_for_line("beat_stands_by")
