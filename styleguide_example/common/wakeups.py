@@ -34,9 +34,6 @@ ETA_MAX_SECONDS = 60
 #: The due time is compared with the database's clock, the ETA with the worker's.
 CLOCK_TOLERANCE = timedelta(milliseconds=200)
 
-#: Letters of a task's arguments in its message's headers, as many as Celery lets there be.
-SHOWN_MAX = 1024
-
 #: A wrong password, in AMQP: https://www.rabbitmq.com/amqp-0-9-1-reference#constants
 ACCESS_REFUSED = 403
 
@@ -115,10 +112,7 @@ class WakeUpTask(DjangoTask):  # type: ignore[type-arg]  # generic in the stub o
         named = self.default_priority if priority is None else priority
         self.priority_check(named)
         number = broker_priority(named, broker_url=self.app.conf.broker_url)
-        args, kwargs = tuple(args or ()), dict(kwargs or {})
-        # For monitors and logs. Celery's own way of writing them takes as long as a claim needs to be planned.
-        shown = {"argsrepr": repr(args)[:SHOWN_MAX], "kwargsrepr": repr(kwargs)[:SHOWN_MAX]}
-        return super().apply_async(args, kwargs, priority=number, **{**shown, **options})
+        return super().apply_async(tuple(args or ()), dict(kwargs or {}), priority=number, **options)
 
     @classmethod
     def priority_check(cls, number: int) -> None:
