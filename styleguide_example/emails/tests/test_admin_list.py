@@ -129,6 +129,15 @@ class TestEmailSearch:
         assert "Ada@example.org" in page
         assert "bob@example.org" not in page
 
+    @pytest.mark.parametrize("words", ["ada@example.org", "its message id"])
+    def test_finds_one_that_a_worker_holds_at_this_moment(self, staff: Client, words: str) -> None:
+        emails_left_behind(1)
+        email = email_asked_for(to=["ada@example.org"])
+        Email.objects.filter(pk=email.pk).update(lease_token=uuid.uuid4())
+        page = text_of(staff.get(LIST, {"q": words if "@" in words else email.message_id}))
+        assert page.count("field-status_shown") == 1
+        assert "ada@example.org" in page
+
     def test_finds_copies_and_those_of_a_batch_too(self, staff: Client) -> None:
         email_resend(email=email_ended("sent", to=["Ada <ada@example.org>"]), reason="Again")
         news = NewEmail(idempotency_key="news:1", to="ada@Example.org", subject="News", html="", plain_text="News")
